@@ -1,0 +1,1 @@
+"""RabbitMQ: the topology, connections, messages and the publisher."""

@@ -1,0 +1,30 @@
+"""Connections to RabbitMQ."""
+
+import pika
+from pika.adapters.blocking_connection import BlockingConnection
+
+from core.settings import BrokerSettings
+
+HEARTBEAT_SECONDS = 20
+BLOCKED_TIMEOUT_SECONDS = 30
+CONNECT_TIMEOUT_SECONDS = 5
+
+
+def parameters(settings: BrokerSettings, name: str) -> pika.URLParameters:
+    """Return connection parameters with every timeout set.
+
+    `name` is what the broker's management page shows for the connection.
+    """
+    result = pika.URLParameters(settings.broker_url.get_secret_value())
+    result.heartbeat = HEARTBEAT_SECONDS
+    result.blocked_connection_timeout = BLOCKED_TIMEOUT_SECONDS
+    result.socket_timeout = CONNECT_TIMEOUT_SECONDS
+    result.stack_timeout = 2 * CONNECT_TIMEOUT_SECONDS
+    result.connection_attempts = 1
+    result.client_properties = {"connection_name": name}
+    return result
+
+
+def connect(settings: BrokerSettings, name: str) -> BlockingConnection:
+    """Open a connection for the calling thread; raises pika.exceptions.AMQPError."""
+    return BlockingConnection(parameters(settings, name))

@@ -1,0 +1,34 @@
+"""Error events: what was refused or failed, kept on the broker so that it can be replayed."""
+
+import uuid
+from typing import Any
+
+from core import logs
+from core.broker import messages
+from core.broker.publisher import BufferFullError, Publisher
+from core.clock import utc_now
+
+log = logs.logger(__name__)
+
+
+def emit(publisher: Publisher, kind: str, *, request_id: str, **fields: Any) -> str:
+    """Send an error event without waiting for the broker and return its id.
+
+    `kind` is a key of `topology.ERROR_QUEUES`; `fields` must hold no password, token or cookie.
+    An event for which the buffer has no room is logged and dropped: the answer to the user must
+    not depend on it.
+    """
+    event_id = str(uuid.uuid4())
+    body = {
+        "event_id": event_id,
+        "kind": kind,
+        "occurred_at": utc_now().isoformat(),
+        "request_id": request_id,
+        **fields,
+    }
+    message = messages.error_event(kind, body, event_id=event_id, request_id=request_id)
+    try:
+        publisher.publish(message)
+    except BufferFullError:
+        log.error("error_event_dropped", kind=kind, event_id=event_id)
+    return event_id

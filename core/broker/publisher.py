@@ -1,0 +1,244 @@
+"""The publisher: confirmed messages from any thread, kept in a bounded buffer meanwhile.
+
+One thread of its own holds the connection, answers heartbeats while nothing is published, and
+comes back with growing pauses when the broker goes away. A message is confirmed when the broker
+says so (publisher confirms) and has a queue (`mandatory`); until then it waits in the buffer and
+is published again after a reconnection, so a consumer may see it twice and must not mind.
+"""
+
+import random
+import threading
+from collections import deque
+from concurrent.futures import Future
+from typing import Any
+
+import pika
+import pika.exceptions
+from pika.adapters.select_connection import IOLoop, SelectConnection
+
+from core import logs
+from core.broker.connection import parameters
+from core.broker.messages import Message
+from core.settings import BrokerSettings
+
+CAPACITY = 10_000
+MAX_UNCONFIRMED = 1_000
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 5.0
+
+log = logs.logger(__name__)
+
+_Pending = tuple[Message, "Future[None]"]
+
+
+class PublishError(Exception):
+    """A message did not reach a queue."""
+
+
+class BufferFullError(PublishError):
+    """The broker is away or slow and the buffer holds all it may."""
+
+
+class UnroutableError(PublishError):
+    """No queue is bound for the message: `flask createqueue` was not run."""
+
+
+class RefusedError(PublishError):
+    """The broker said that it could not take the message."""
+
+
+class Publisher:
+    """Publishes messages with confirms; safe from any thread, one per process.
+
+    `capacity` bounds the messages that wait or are unconfirmed. The thread starts with the first
+    use, so a process may fork before that.
+    """
+
+    def __init__(self, settings: BrokerSettings, name: str, capacity: int = CAPACITY) -> None:
+        self._parameters = parameters(settings, name)
+        self._namespace = settings.broker_namespace
+        self._capacity = capacity
+        self._lock = threading.Lock()
+        self._pending: deque[_Pending] = deque()
+        self._unconfirmed: dict[int, _Pending] = {}
+        self._returned: set[str] = set()
+        self._next_tag = 1
+        self._thread: threading.Thread | None = None
+        self._loop: IOLoop | None = None
+        self._channel: Any = None
+        self._drain_asked = False
+        self._stopping = threading.Event()
+        self._connected = threading.Event()
+
+    def publish(self, message: Message) -> "Future[None]":
+        """Hand over a message; the future ends when the broker confirmed it.
+
+        Cancelling the future takes the message back if it has not been sent yet. Raises
+        BufferFullError at once when there is no room; the future may raise UnroutableError or
+        RefusedError.
+        """
+        future: Future[None] = Future()
+        with self._lock:
+            if len(self._pending) + len(self._unconfirmed) >= self._capacity:
+                raise BufferFullError(f"{self._capacity} messages already wait for the broker")
+            self._pending.append((message, future))
+        self.start()
+        self._ask_drain()
+        return future
+
+    def start(self) -> None:
+        """Start the connection's thread if it does not run yet."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+                self._thread.start()
+
+    def wait_connected(self, timeout: float) -> bool:
+        """Tell whether the broker is connected, waiting at most `timeout` seconds for it."""
+        self.start()
+        return self._connected.wait(timeout)
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Stop, after waiting at most `timeout` seconds for what still waits to be confirmed."""
+        with self._lock:
+            waiting = [future for _, future in (*self._pending, *self._unconfirmed.values())]
+        settled = threading.Event()
+        for future in waiting:
+            future.add_done_callback(
+                lambda _: settled.set() if all(f.done() for f in waiting) else None
+            )
+        if waiting:
+            settled.wait(timeout)
+        self._stopping.set()
+        self._in_loop(self._close_connection)
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    # Everything below runs in the publisher's own thread, but for `_ask_drain` and `_in_loop`.
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while not self._stopping.is_set():
+            loop = IOLoop()
+            connection = SelectConnection(
+                self._parameters,
+                on_open_callback=self._on_open,
+                on_open_error_callback=self._on_lost,
+                on_close_callback=self._on_lost,
+                custom_ioloop=loop,
+            )
+            self._loop = loop
+            self._connection = connection
+            loop.start()
+            self._loop = None
+            loop.close()
+            was_connected = self._connected.is_set()
+            self._connected.clear()
+            self._take_back_unconfirmed()
+            pause = FIRST_PAUSE_SECONDS if was_connected else min(pause * 2, LONGEST_PAUSE_SECONDS)
+            self._stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 jitter, no secret
+
+    def _on_open(self, connection: Any) -> None:
+        connection.channel(on_open_callback=self._on_channel)
+
+    def _on_lost(self, _connection: Any, reason: BaseException) -> None:
+        if not self._stopping.is_set():
+            log.warning("broker_lost", reason=str(reason) or type(reason).__name__)
+        self._channel = None
+        if self._loop is not None:
+            self._loop.stop()
+
+    def _on_channel(self, channel: Any) -> None:
+        channel.add_on_return_callback(self._on_return)
+        channel.add_on_close_callback(self._on_channel_closed)
+        channel.confirm_delivery(self._on_confirm, callback=lambda _: self._on_ready(channel))
+
+    def _on_ready(self, channel: Any) -> None:
+        self._channel = channel
+        self._next_tag = 1
+        self._connected.set()
+        self._drain()
+
+    def _on_channel_closed(self, _channel: Any, reason: BaseException) -> None:
+        self._channel = None
+        if not self._stopping.is_set():
+            log.warning("broker_channel_closed", reason=str(reason))
+            self._close_connection()
+
+    def _close_connection(self) -> None:
+        if self._connection.is_open:
+            self._connection.close()
+        elif self._loop is not None:
+            self._loop.stop()
+
+    def _drain(self) -> None:
+        with self._lock:
+            self._drain_asked = False
+        while self._channel is not None and len(self._unconfirmed) < MAX_UNCONFIRMED:
+            with self._lock:
+                if not self._pending:
+                    return
+                message, future = self._pending.popleft()
+                if future.cancelled():
+                    continue
+                tag = self._next_tag
+                self._next_tag += 1
+                self._unconfirmed[tag] = (message, future)
+            self._send(message)
+
+    def _send(self, message: Message) -> None:
+        self._channel.basic_publish(
+            self._namespace + message.exchange,
+            message.routing_key,
+            message.body,
+            message.properties(),
+            mandatory=True,
+        )
+
+    def _on_return(self, _channel: Any, _method: Any, properties: Any, _body: bytes) -> None:
+        # The broker returns an unroutable message just before it confirms it.
+        self._returned.add(properties.message_id)
+
+    def _on_confirm(self, frame: Any) -> None:
+        tag = frame.method.delivery_tag
+        with self._lock:
+            if frame.method.multiple:
+                tags = [known for known in self._unconfirmed if known <= tag]
+            else:
+                tags = [tag] if tag in self._unconfirmed else []
+            confirmed = [self._unconfirmed.pop(known) for known in tags]
+        accepted = isinstance(frame.method, pika.spec.Basic.Ack)
+        for message, future in confirmed:
+            self._settle(message, future, accepted=accepted)
+        self._drain()
+
+    def _settle(self, message: Message, future: "Future[None]", *, accepted: bool) -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        if message.message_id in self._returned:
+            self._returned.discard(message.message_id)
+            future.set_exception(
+                UnroutableError(f"no queue takes {message.routing_key}; run flask createqueue")
+            )
+        elif accepted:
+            future.set_result(None)
+        else:
+            future.set_exception(RefusedError(f"the broker refused a {message.type} message"))
+
+    def _take_back_unconfirmed(self) -> None:
+        with self._lock:
+            self._pending.extendleft(reversed(self._unconfirmed.values()))
+            self._unconfirmed.clear()
+            self._returned.clear()
+
+    def _ask_drain(self) -> None:
+        with self._lock:
+            if self._drain_asked or not self._connected.is_set():
+                return
+            self._drain_asked = True
+        self._in_loop(self._drain)
+
+    def _in_loop(self, function: Any) -> None:
+        loop = self._loop
+        if loop is not None:
+            loop.add_callback_threadsafe(function)
