@@ -73,10 +73,9 @@ class Program:
             known = json.loads(self.record.read_text())
             process = psutil.Process(known["pid"])
             same = abs(process.create_time() - known["started"]) < CLOCK_TOLERANCE_SECONDS
-            alive = process.status() != psutil.STATUS_ZOMBIE
         except (FileNotFoundError, psutil.NoSuchProcess):
             return None
-        return process if same and alive else None
+        return process if same and _is_alive(process) else None
 
     def start(self) -> None:
         """Start the program, unless it runs, and wait until it is ready.
@@ -111,9 +110,9 @@ class Program:
         """End the program in an orderly way, by force when it takes longer than ``stop_within``."""
         process = self.process()
         if process is not None:
-            with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+            with suppress(psutil.NoSuchProcess):
                 process.send_signal(self.stop_signal)
-                process.wait(self.stop_within)
+            _wait_gone([process], self.stop_within)
         self.kill()
 
     def kill(self) -> None:
@@ -124,7 +123,7 @@ class Program:
             for member in family:
                 with suppress(psutil.NoSuchProcess):
                     member.kill()
-            psutil.wait_procs(family, timeout=self.stop_within)
+            _wait_gone(family, self.stop_within)
         self._forget()
 
     def _spawn(self) -> None:
@@ -161,6 +160,20 @@ def _family(process: psutil.Process) -> list[psutil.Process]:
         return [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
         return [process]
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """A dead process may stay in the table for as long as its parent, or init, is slow."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _wait_gone(processes: list[psutil.Process], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while any(map(_is_alive, processes)) and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
 
 
 def _account(user: str | None) -> dict[str, Any]:
