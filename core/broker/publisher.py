@@ -65,6 +65,7 @@ class Publisher:
         self._next_tag = 1
         self._thread: threading.Thread | None = None
         self._loop: IOLoop | None = None
+        self._connection: Any = None
         self._channel: Any = None
         self._drain_asked = False
         self._stopping = threading.Event()
@@ -130,7 +131,8 @@ class Publisher:
             self._loop = loop
             self._connection = connection
             loop.start()
-            self._loop = None
+            with self._lock:
+                self._loop = None
             loop.close()
             was_connected = self._connected.is_set()
             self._connected.clear()
@@ -239,6 +241,6 @@ class Publisher:
         self._in_loop(self._drain)
 
     def _in_loop(self, function: Any) -> None:
-        loop = self._loop
-        if loop is not None:
-            loop.add_callback_threadsafe(function)
+        with self._lock:
+            if self._loop is not None:
+                self._loop.add_callback_threadsafe(function)

@@ -1,0 +1,87 @@
+"""How a process reaches the ledger's database."""
+
+import select
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+from sqlalchemy import Engine, create_engine, make_url
+
+from core.settings import LedgerSettings
+
+CONNECT_TIMEOUT_SECONDS = 5
+STATEMENT_TIMEOUT_MS = 30_000
+
+# PostgreSQL channels: the ledger tells on them that there is work.
+JOB_CHANNEL = "ledger_job"
+MAIL_CHANNEL = "ledger_mail"
+
+
+def options(name: str) -> dict[str, Any]:
+    """Return psycopg2's connection arguments, every timeout set; `name` is shown by PostgreSQL."""
+    return {
+        "application_name": name,
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "options": f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_MS}"
+        f" -c idle_in_transaction_session_timeout={STATEMENT_TIMEOUT_MS}",
+    }
+
+
+def engine(settings: LedgerSettings, name: str, pool_size: int = 1) -> Engine:
+    """Make an engine with a checked pool of `pool_size` connections."""
+    return create_engine(
+        settings.database_url.get_secret_value(),
+        connect_args=options(name),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_pre_ping=True,
+    )
+
+
+class Listener:
+    """Waits for notifications of the ledger (PostgreSQL LISTEN) on a connection of its own."""
+
+    def __init__(self, settings: LedgerSettings, name: str, channels: Iterable[str]) -> None:
+        url = make_url(settings.database_url.get_secret_value()).set(drivername="postgresql")
+        self._dsn = url.render_as_string(hide_password=False)
+        self._options = options(name)
+        self._channels = tuple(channels)
+        self._connection: psycopg2.extensions.connection | None = None
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most `seconds` for a notification and tell whether one came.
+
+        Connects when needed, and returns True right after connecting since something may have
+        been missed. Raises psycopg2.OperationalError while the database is away.
+        """
+        if self._connection is None:
+            self._connect()
+            return True
+        connection = self._connection
+        try:
+            select.select([connection], [], [], max(seconds, 0))
+            connection.poll()
+        except (psycopg2.Error, ValueError):
+            self.close()
+            raise psycopg2.OperationalError("the listening connection was lost") from None
+        came = bool(connection.notifies)
+        connection.notifies.clear()
+        return came
+
+    def close(self) -> None:
+        """Close the connection; the next `wait` opens a new one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connect(self) -> None:
+        connection = psycopg2.connect(self._dsn, **self._options)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            for channel in self._channels:
+                cursor.execute(f"LISTEN {channel}")
+        self._connection = connection

@@ -1,0 +1,16 @@
+"""Every change of state of a job, a run or a mail is one function here, and nowhere else.
+
+`people` holds what people do with jobs, `dispatch` what the dispatcher does, `work` what the
+worker does, `mails` what the mailer and the cronjob do. A function takes a connection inside the
+caller's transaction. Rows are always locked in the same order, jobs (by id) before their runs, so
+that transactions wait for one another and never deadlock.
+"""
+
+from datetime import timedelta
+
+# How long the dispatcher may take from making a run to the broker's confirm.
+PUBLISH_LEASE = timedelta(seconds=15)
+# How long a run may stay in the broker's queue before the dispatcher asks whether it is lost.
+QUEUE_LEASE = timedelta(seconds=60)
+# How long a claim holds without a sign of life from its worker.
+WORK_LEASE = timedelta(seconds=60)

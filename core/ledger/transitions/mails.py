@@ -1,0 +1,168 @@
+"""What happens to mails: queued once per occasion, claimed, sent or given up."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from core.ledger.connection import MAIL_CHANNEL
+
+# The end mail is written after the result, of what the same transaction has stored.
+_FINISHED_MAILS = text(f"""
+    WITH mails AS (
+        INSERT INTO mail (key, kind, recipient, context)
+        SELECT 'run:' || run.id || ':finished', 'finished', job.creator_email, jsonb_build_object(
+            'job_id', job.id, 'run_id', run.id, 'title', job.title, 'cpf_cnpj', job.cpf_cnpj,
+            'priority', job.priority, 'date', job.date, 'started_at', run.started_at,
+            'status', run.status, 'source', run.source, 'error_code', run.error_code,
+            'error_detail', run.error_detail, 'finished_at', run.finished_at,
+            'duration_ms',
+            round(extract(epoch FROM run.finished_at - run.started_at) * 1000)::bigint,
+            'company', to_jsonb(result) - ARRAY['id', 'job_id', 'run_id', 'creator_id',
+                                                'creator_email', 'created', 'changes'],
+            'changes', coalesce(result.changes, '[]'))
+        FROM run JOIN job ON job.id = run.job_id LEFT JOIN result ON result.run_id = run.id
+        WHERE run.id = ANY(CAST(:run_ids AS uuid[]))
+        ORDER BY run.finished_at, run.started_at
+        ON CONFLICT (key) DO NOTHING
+    )
+    SELECT pg_notify('{MAIL_CHANNEL}', '')
+""")
+
+# The job list of a summary is cut here; a mail of thousands of rows helps nobody.
+SUMMARY_JOBS = 50
+
+_SUMMARIES = text(f"""
+    WITH of_day AS (
+        SELECT job.creator_id, job.id, job.title, job.cpf_cnpj, job.priority, job.creator_email,
+               coalesce(run.status, job.status) AS status,
+               coalesce(run.scheduled_for, job.next_run_at) AS date,
+               run.finished_at, run.error_code,
+               coalesce(result.nome_empresarial, '') AS nome_empresarial,
+               coalesce(result.situacao_cadastral, '') AS situacao_cadastral
+        FROM (
+            SELECT job_id, id AS run_id FROM run
+            WHERE scheduled_for >= :since AND scheduled_for < :until
+            UNION ALL
+            SELECT id, NULL FROM job WHERE next_run_at >= :since AND next_run_at < :until
+        ) AS occasion
+        JOIN job ON job.id = occasion.job_id
+        LEFT JOIN run ON run.id = occasion.run_id
+        LEFT JOIN result ON result.run_id = occasion.run_id
+    ), numbered AS (
+        SELECT of_day.*, row_number() OVER (PARTITION BY creator_id ORDER BY date, id) AS place
+        FROM of_day
+    ), per_user AS (
+        SELECT creator_id, (array_agg(creator_email ORDER BY id DESC))[1] AS recipient,
+               count(*) AS total,
+               jsonb_build_object(
+                   'processed', count(*) FILTER (WHERE status = 'processed'),
+                   'error', count(*) FILTER (WHERE status = 'error'),
+                   'cancelled', count(*) FILTER (WHERE status = 'cancelled'),
+                   'queued', count(*) FILTER (WHERE status = 'queued'),
+                   'processing', count(*) FILTER (WHERE status = 'processing'),
+                   'created', count(*) FILTER (WHERE status = 'created')) AS counts,
+               jsonb_agg(jsonb_build_object(
+                   'job_id', id, 'title', title, 'cpf_cnpj', cpf_cnpj, 'priority', priority,
+                   'status', status, 'date', date, 'finished_at', finished_at,
+                   'nome_empresarial', nome_empresarial,
+                   'situacao_cadastral', situacao_cadastral, 'error_code', error_code)
+                   ORDER BY place) FILTER (WHERE place <= {SUMMARY_JOBS}) AS jobs
+        FROM numbered GROUP BY creator_id
+    )
+    SELECT 'summary:' || creator_id || ':' || :day AS key, recipient, jsonb_build_object(
+        'day', CAST(:day AS text), 'total', total, 'counts', counts, 'jobs', jobs,
+        'omitted', greatest(total - {SUMMARY_JOBS}, 0)) AS context
+    FROM per_user
+""")
+
+_INSERT_SUMMARIES = text(f"""
+    WITH summary AS ({_SUMMARIES.text}), mails AS (
+        INSERT INTO mail (key, kind, recipient, context)
+        SELECT key, 'summary', recipient, context FROM summary ORDER BY key
+        ON CONFLICT (key) DO NOTHING RETURNING key
+    )
+    SELECT (SELECT count(*) FROM summary) AS users, (SELECT count(*) FROM mails) AS queued,
+           pg_notify('{MAIL_CHANNEL}', '')
+""")
+
+_CLAIM_MAILS = text("""
+    WITH claimed AS (
+        SELECT id FROM mail
+        WHERE sent_at IS NULL AND failed_at IS NULL AND next_attempt_at <= now()
+        ORDER BY next_attempt_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
+    )
+    UPDATE mail SET next_attempt_at = now() + :lease, attempts = attempts + 1
+    FROM claimed WHERE mail.id = claimed.id
+    RETURNING mail.id, mail.key, mail.kind, mail.recipient, mail.context, mail.attempts
+""")
+
+_SENT = text("UPDATE mail SET sent_at = now(), last_error = NULL WHERE id = :id")
+
+_RETRY = text("""
+    UPDATE mail SET next_attempt_at = now() + :delay, last_error = :error WHERE id = :id
+""")
+
+_FAILED = text("UPDATE mail SET failed_at = now(), last_error = :error WHERE id = :id")
+
+_RELEASE = text("""
+    UPDATE mail SET next_attempt_at = now(), attempts = attempts - 1
+    WHERE id = ANY(:ids) AND sent_at IS NULL AND failed_at IS NULL
+""")
+
+
+def queue_finished_mails(connection: Connection, run_ids: Sequence[uuid.UUID]) -> None:
+    """Queue the end mail of runs that have ended, with the result if there is one."""
+    connection.execute(_FINISHED_MAILS, {"run_ids": list(run_ids)})
+
+
+def preview_summaries(
+    connection: Connection, day: date, since: datetime, until: datetime
+) -> Sequence[Row[Any]]:
+    """Return the summaries of a day (key, recipient, context) without queueing them."""
+    values = {"day": day.isoformat(), "since": since, "until": until}
+    return connection.execute(_SUMMARIES, values).all()
+
+
+def queue_summaries(
+    connection: Connection, day: date, since: datetime, until: datetime
+) -> tuple[int, int]:
+    """Queue one summary per user who has jobs between two moments, in one statement.
+
+    Returns how many users have jobs that day and how many summaries were queued now; those that
+    an earlier call has queued are not queued again.
+    """
+    values = {"day": day.isoformat(), "since": since, "until": until}
+    row = connection.execute(_INSERT_SUMMARIES, values).one()
+    return row.users, row.queued
+
+
+def claim_mails(connection: Connection, limit: int, lease: timedelta) -> Sequence[Row[Any]]:
+    """Take up to `limit` mails that are to be sent, oldest first, for as long as the lease.
+
+    Rows hold id, key, kind, recipient, context and attempts (this one counted).
+    """
+    claimed = connection.execute(_CLAIM_MAILS, {"limit": limit, "lease": lease}).all()
+    return sorted(claimed, key=lambda mail: mail.id)
+
+
+def mark_mail_sent(connection: Connection, mail_id: int) -> None:
+    """Note that the mail server took the mail."""
+    connection.execute(_SENT, {"id": mail_id})
+
+
+def retry_mail(connection: Connection, mail_id: int, error: str, delay: timedelta) -> None:
+    """Note why the mail could not be sent now, and try again after `delay`."""
+    connection.execute(_RETRY, {"id": mail_id, "error": error, "delay": delay})
+
+
+def mark_mail_failed(connection: Connection, mail_id: int, error: str) -> None:
+    """Give the mail up: the server refused it for good."""
+    connection.execute(_FAILED, {"id": mail_id, "error": error})
+
+
+def release_mails(connection: Connection, mail_ids: Sequence[int]) -> None:
+    """Hand claimed mails back untried, to be claimed again at once."""
+    connection.execute(_RELEASE, {"ids": list(mail_ids)})

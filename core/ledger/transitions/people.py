@@ -1,0 +1,155 @@
+"""What people do with jobs: create, edit, cancel, delete."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from core.ledger.connection import JOB_CHANNEL
+from core.ledger.models import FINAL, Status
+from core.ledger.transitions.mails import queue_finished_mails
+
+
+class TransitionError(Exception):
+    """The change that was asked for is not possible in the present state."""
+
+
+class JobNotFoundError(TransitionError):
+    """There is no such job, or it belongs to somebody else."""
+
+
+class JobStartedError(TransitionError):
+    """The job has started, so it can no longer be changed."""
+
+
+class JobEndedError(TransitionError):
+    """The job has ended, so there is nothing to cancel."""
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job as somebody asked for it; `date` is aware, `cpf_cnpj` has 14 characters."""
+
+    title: str
+    description: str
+    cpf_cnpj: str
+    date: datetime
+    priority: int
+    creator_id: str
+    creator_email: str
+    recurrence: str | None = None
+    idempotency_key: str | None = None
+    request_id: str = ""
+
+
+_CREATE = text(f"""
+    WITH made AS (
+        INSERT INTO job (title, description, cpf_cnpj, date, priority, status, recurrence,
+                         next_run_at, creator_id, creator_email, idempotency_key, request_id)
+        VALUES (:title, :description, :cpf_cnpj, :date, :priority, 'created', :recurrence,
+                greatest(:date, now()), :creator_id, :creator_email, :idempotency_key, :request_id)
+        ON CONFLICT (creator_id, idempotency_key) DO NOTHING
+        RETURNING id, next_run_at
+    )
+    SELECT id, CASE WHEN next_run_at <= now() THEN pg_notify('{JOB_CHANNEL}', '') END FROM made
+""")
+
+_FIND_BY_KEY = text("SELECT id FROM job WHERE creator_id = :creator_id AND idempotency_key = :key")
+
+_LOCK = text("SELECT * FROM job WHERE id = :id AND creator_id = :creator_id FOR NO KEY UPDATE")
+
+_UNFINISHED_RUN = text("""
+    SELECT id, status, attempt FROM run
+    WHERE job_id = :id AND status IN ('created', 'queued', 'processing')
+    ORDER BY scheduled_for DESC LIMIT 1 FOR NO KEY UPDATE
+""")
+
+_RESCHEDULE = text(f"""
+    WITH withdrawn AS (DELETE FROM run WHERE id = :run_id)
+    UPDATE job
+    SET title = :title, description = :description, cpf_cnpj = :cpf_cnpj, date = :date,
+        priority = :priority, status = 'created', next_run_at = greatest(:date, now()),
+        updated = now()
+    WHERE id = :id
+    RETURNING pg_notify('{JOB_CHANNEL}', '')
+""")
+
+_CANCEL = text("""
+    UPDATE job SET status = 'cancelled', next_run_at = NULL, updated = now() WHERE id = :id
+""")
+
+_CANCEL_RUN = text("""
+    UPDATE run SET status = 'cancelled', finished_at = now(), next_attempt_at = NULL,
+                   lease_until = NULL
+    WHERE id = :id
+""")
+
+
+def create_job(connection: Connection, new: NewJob) -> tuple[int, bool]:
+    """Insert a job and return its id and whether it is new.
+
+    A job that the same creator made with the same idempotency key is found instead of made twice.
+    A date that has passed makes the job due now, after those that are due already.
+    """
+    made = connection.execute(_CREATE, asdict(new)).first()
+    if made is not None:
+        return made.id, True
+    key = {"creator_id": new.creator_id, "key": new.idempotency_key}
+    return connection.execute(_FIND_BY_KEY, key).one().id, False
+
+
+def edit_job(connection: Connection, job_id: int, creator_id: str, changes: dict[str, Any]) -> None:
+    """Change a job that has not started; it is due anew at its (perhaps new) date.
+
+    `changes` maps columns (title, description, cpf_cnpj, date, priority) to values. A run that
+    waits in the queue is withdrawn: its message finds nothing. Raises JobNotFoundError,
+    JobStartedError.
+    """
+    job = _lock(connection, job_id, creator_id)
+    run = connection.execute(_UNFINISHED_RUN, {"id": job_id}).first()
+    if job.status not in {Status.CREATED, Status.QUEUED} or (run is not None and run.attempt > 0):
+        raise JobStartedError
+    kept = {name: getattr(job, name) for name in _EDITABLE}
+    values = {**kept, **changes, "id": job_id, "run_id": None if run is None else run.id}
+    connection.execute(_RESCHEDULE, values)
+
+
+_EDITABLE = ("title", "description", "cpf_cnpj", "date", "priority")
+
+
+def cancel_job(connection: Connection, job_id: int, creator_id: str) -> None:
+    """Cancel a job that has not ended; a run that had started gets its end mail.
+
+    Raises JobNotFoundError, JobEndedError.
+    """
+    job = _lock(connection, job_id, creator_id)
+    run = connection.execute(_UNFINISHED_RUN, {"id": job_id}).first()
+    if job.status in FINAL:
+        raise JobEndedError
+    connection.execute(_CANCEL, {"id": job_id})
+    if run is not None:
+        connection.execute(_CANCEL_RUN, {"id": run.id})
+        if run.attempt > 0:
+            queue_finished_mails(connection, [run.id])
+
+
+def delete_job(connection: Connection, job_id: int, creator_id: str) -> bool:
+    """Delete a job with its runs and results; one that is running is cancelled instead.
+
+    Returns whether it was deleted. Raises JobNotFoundError.
+    """
+    _lock(connection, job_id, creator_id)
+    run = connection.execute(_UNFINISHED_RUN, {"id": job_id}).first()
+    if run is not None and run.attempt > 0:
+        cancel_job(connection, job_id, creator_id)
+        return False
+    connection.execute(text("DELETE FROM job WHERE id = :id"), {"id": job_id})
+    return True
+
+
+def _lock(connection: Connection, job_id: int, creator_id: str) -> Row[Any]:
+    job = connection.execute(_LOCK, {"id": job_id, "creator_id": creator_id}).first()
+    if job is None:
+        raise JobNotFoundError
+    return job

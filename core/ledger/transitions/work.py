@@ -1,0 +1,220 @@
+"""What the worker does: claim runs and settle how they ended."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from core.ledger.connection import JOB_CHANNEL, MAIL_CHANNEL
+from core.ledger.models import Status
+from core.ledger.transitions import QUEUE_LEASE, WORK_LEASE
+from core.ledger.transitions.mails import queue_finished_mails
+
+COMPANY_FIELDS = (
+    "cnpj",
+    "matriz_filial",
+    "data_abertura",
+    "nome_empresarial",
+    "nome_fantasia",
+    "porte",
+    "atividade_principal",
+    "atividades_secundarias",
+    "natureza_juridica",
+    "logradouro",
+    "numero",
+    "complemento",
+    "cep",
+    "bairro",
+    "municipio",
+    "uf",
+    "email",
+    "telefone",
+    "efr",
+    "situacao_cadastral",
+    "data_situacao_cadastral",
+    "motivo_situacao_cadastral",
+    "situacao_especial",
+    "data_situacao_especial",
+    "quadro_societario",
+    "capital_social",
+    "source",
+    "data_pesquisa",
+    "hora_pesquisa",
+    "data_da_base",
+)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A message that asks for a run; `redelivered` when an earlier holder let go of it."""
+
+    run_id: uuid.UUID
+    redelivered: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt of a run ended.
+
+    `status` is PROCESSED (with `company`, whose keys are COMPANY_FIELDS), ERROR (with
+    `error_code`) or QUEUED for another attempt `retry_in` seconds from now.
+    """
+
+    run_id: uuid.UUID
+    attempt: int
+    status: Status
+    source: str | None = None
+    error_code: str | None = None
+    error_detail: str | None = None
+    retry_in: float | None = None
+    company: dict[str, Any] | None = None
+
+
+_CLAIM = text(f"""
+    WITH asked AS (
+        SELECT * FROM unnest(CAST(:run_ids AS uuid[]), CAST(:redelivered AS boolean[]))
+            WITH ORDINALITY AS asked(id, redelivered, place)
+    ), locked AS MATERIALIZED (
+        SELECT job.id FROM job JOIN run ON run.job_id = job.id JOIN asked ON asked.id = run.id
+        ORDER BY job.id FOR NO KEY UPDATE OF job
+    ), claimed AS (
+        UPDATE run
+        SET status = 'processing', attempt = run.attempt + 1, worker = :worker,
+            lease_until = now() + :lease, next_attempt_at = NULL, error_code = NULL,
+            error_detail = NULL,
+            started_at = coalesce(started_at, clock_timestamp() + place * interval '1 microsecond')
+        FROM asked
+        WHERE run.id = asked.id AND run.job_id IN (SELECT id FROM locked) AND (
+            (run.status IN ('created', 'queued') AND run.next_attempt_at IS NULL)
+            OR (run.status = 'processing' AND (asked.redelivered OR run.lease_until <= now()))
+        )
+        RETURNING run.*, asked.place
+    ), jobs AS (
+        UPDATE job SET status = 'processing' FROM claimed WHERE job.id = claimed.job_id
+    ), mails AS (
+        INSERT INTO mail (key, kind, recipient, context)
+        SELECT 'run:' || run.id || ':started', 'started', job.creator_email, jsonb_build_object(
+            'job_id', job.id, 'run_id', run.id, 'title', job.title, 'cpf_cnpj', job.cpf_cnpj,
+            'priority', job.priority, 'date', job.date, 'started_at', run.started_at)
+        FROM claimed AS run JOIN job ON job.id = run.job_id
+        WHERE run.attempt = 1 ORDER BY run.place
+        ON CONFLICT (key) DO NOTHING
+    )
+    SELECT run.id AS run_id, run.attempt, run.started_at, run.priority, job.id AS job_id,
+           job.cpf_cnpj, job.request_id,
+           pg_notify('{JOB_CHANNEL}', ''), pg_notify('{MAIL_CHANNEL}', '')
+    FROM claimed AS run JOIN job ON job.id = run.job_id
+    ORDER BY run.place
+""")
+
+_RENEW = text("""
+    UPDATE run SET lease_until = now() + :lease
+    WHERE id = ANY(CAST(:run_ids AS uuid[])) AND status = 'processing' AND worker = :worker
+""")
+
+_RELEASE = text("""
+    WITH locked AS MATERIALIZED (
+        SELECT job.id FROM job JOIN run ON run.job_id = job.id
+        WHERE run.id = ANY(CAST(:run_ids AS uuid[])) ORDER BY job.id FOR NO KEY UPDATE OF job
+    ), released AS (
+        UPDATE run SET status = 'queued', attempt = attempt - 1, worker = NULL,
+                       lease_until = now() + :lease
+        WHERE id = ANY(CAST(:run_ids AS uuid[])) AND job_id IN (SELECT id FROM locked)
+          AND status = 'processing' AND worker = :worker
+        RETURNING job_id
+    )
+    UPDATE job SET status = 'queued' FROM released WHERE job.id = released.job_id
+""")
+
+_SETTLE = text("""
+    WITH outcome AS (
+        SELECT * FROM jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS outcome(
+            run_id uuid, attempt int, status text, source text, error_code text,
+            error_detail text, retry_in double precision)
+    ), locked AS MATERIALIZED (
+        SELECT job.id FROM job JOIN run ON run.job_id = job.id
+        JOIN outcome ON outcome.run_id = run.id
+        ORDER BY job.id FOR NO KEY UPDATE OF job
+    ), settled AS (
+        UPDATE run
+        SET status = outcome.status, source = outcome.source, error_code = outcome.error_code,
+            error_detail = outcome.error_detail, lease_until = NULL, worker = NULL,
+            next_attempt_at = now() + outcome.retry_in * interval '1 second',
+            finished_at = CASE WHEN outcome.status = 'queued' THEN NULL
+                               ELSE clock_timestamp() END
+        FROM outcome
+        WHERE run.id = outcome.run_id AND run.attempt = outcome.attempt
+          AND run.status = 'processing' AND run.job_id IN (SELECT id FROM locked)
+        RETURNING run.id, run.job_id, run.status
+    ), jobs AS (
+        UPDATE job SET status = CASE
+            WHEN settled.status <> 'queued' AND job.next_run_at IS NOT NULL THEN 'created'
+            ELSE settled.status END
+        FROM settled WHERE job.id = settled.job_id
+    )
+    SELECT id, status FROM settled
+""")
+
+_COLUMNS = ", ".join(COMPANY_FIELDS)
+
+_STORE_RESULTS = text(f"""
+    INSERT INTO result (job_id, run_id, creator_id, creator_email, {_COLUMNS})
+    SELECT run.job_id, run.id, job.creator_id, job.creator_email,
+           {", ".join(f"company.{field}" for field in COMPANY_FIELDS)}
+    FROM jsonb_populate_recordset(NULL::result, CAST(:companies AS jsonb)) AS company
+    JOIN run ON run.id = company.run_id JOIN job ON job.id = run.job_id
+""")
+
+
+def claim(
+    connection: Connection, deliveries: Sequence[Delivery], worker: str
+) -> Sequence[Row[Any]]:
+    """Claim the runs that these messages ask for and return the claimed ones, in that order.
+
+    A run that has ended, was withdrawn, waits for a later attempt or is held by a live worker is
+    not claimed. The first attempt queues the start mail. Rows hold run_id, attempt
+    (this one counted), started_at, priority, job_id, cpf_cnpj and request_id.
+    """
+    values = {
+        "run_ids": [delivery.run_id for delivery in deliveries],
+        "redelivered": [delivery.redelivered for delivery in deliveries],
+        "worker": worker,
+        "lease": WORK_LEASE,
+    }
+    return connection.execute(_CLAIM, values).all()
+
+
+def renew(connection: Connection, run_ids: Sequence[uuid.UUID], worker: str) -> None:
+    """Tell that the worker is alive and still at these runs."""
+    values = {"run_ids": list(run_ids), "worker": worker, "lease": WORK_LEASE}
+    connection.execute(_RENEW, values)
+
+
+def release(connection: Connection, run_ids: Sequence[uuid.UUID], worker: str) -> None:
+    """Hand claimed runs back unharmed: the worker stops and their messages are requeued."""
+    values = {"run_ids": list(run_ids), "worker": worker, "lease": QUEUE_LEASE}
+    connection.execute(_RELEASE, values)
+
+
+def settle(connection: Connection, outcomes: Sequence[Outcome]) -> set[uuid.UUID]:
+    """Store how attempts ended: state, result and end mail, all or nothing.
+
+    Returns the runs that were settled; another worker took over, or somebody cancelled, the rest.
+    """
+    rows = [{**asdict(outcome), "company": None} for outcome in outcomes]
+    settled = connection.execute(_SETTLE, {"outcomes": json.dumps(rows, default=str)}).all()
+    ids = {row.id for row in settled}
+    companies = [
+        {**outcome.company, "run_id": str(outcome.run_id)}
+        for outcome in outcomes
+        if outcome.company is not None and outcome.run_id in ids
+    ]
+    if companies:
+        connection.execute(_STORE_RESULTS, {"companies": json.dumps(companies)})
+    ended = [row.id for row in settled if row.status != Status.QUEUED]
+    if ended:
+        queue_finished_mails(connection, ended)
+    return ids
