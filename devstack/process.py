@@ -163,7 +163,7 @@ def _family(process: psutil.Process) -> list[psutil.Process]:
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    """A dead process may stay in the table for as long as its parent, or init, is slow."""
+    """Tell a living process from a dead one that nobody has reaped yet."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

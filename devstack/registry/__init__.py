@@ -1,0 +1,1 @@
+"""A simulator of the registry: company pages in the Receita's layout, and every way to fail."""
