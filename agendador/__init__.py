@@ -1,0 +1,1 @@
+"""Jobs, runs and results over HTTP; the dispatcher; migrations."""

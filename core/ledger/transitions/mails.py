@@ -13,7 +13,7 @@ from core.ledger.connection import MAIL_CHANNEL
 _FINISHED_MAILS = text(f"""
     WITH mails AS (
         INSERT INTO mail (key, kind, recipient, context)
-        SELECT 'run:' || run.id || ':finished', 'finished', job.creator_email, jsonb_build_object(
+        SELECT 'run:' || run.id || '\\:finished', 'finished', job.creator_email, jsonb_build_object(
             'job_id', job.id, 'run_id', run.id, 'title', job.title, 'cpf_cnpj', job.cpf_cnpj,
             'priority', job.priority, 'date', job.date, 'started_at', run.started_at,
             'status', run.status, 'source', run.source, 'error_code', run.error_code,
@@ -72,7 +72,7 @@ _SUMMARIES = text(f"""
                    ORDER BY place) FILTER (WHERE place <= {SUMMARY_JOBS}) AS jobs
         FROM numbered GROUP BY creator_id
     )
-    SELECT 'summary:' || creator_id || ':' || :day AS key, recipient, jsonb_build_object(
+    SELECT 'summary:' || creator_id || ':' || CAST(:day AS text) AS key, recipient, jsonb_build_object(
         'day', CAST(:day AS text), 'total', total, 'counts', counts, 'jobs', jobs,
         'omitted', greatest(total - {SUMMARY_JOBS}, 0)) AS context
     FROM per_user

@@ -60,7 +60,7 @@ _FIND_BY_KEY = text("SELECT id FROM job WHERE creator_id = :creator_id AND idemp
 _LOCK = text("SELECT * FROM job WHERE id = :id AND creator_id = :creator_id FOR NO KEY UPDATE")
 
 _UNFINISHED_RUN = text("""
-    SELECT id, status, attempt FROM run
+    SELECT id, status, attempt, scheduled_for FROM run
     WHERE job_id = :id AND status IN ('created', 'queued', 'processing')
     ORDER BY scheduled_for DESC LIMIT 1 FOR NO KEY UPDATE
 """)
@@ -69,7 +69,7 @@ _RESCHEDULE = text(f"""
     WITH withdrawn AS (DELETE FROM run WHERE id = :run_id)
     UPDATE job
     SET title = :title, description = :description, cpf_cnpj = :cpf_cnpj, date = :date,
-        priority = :priority, status = 'created', next_run_at = greatest(:date, now()),
+        priority = :priority, status = 'created', next_run_at = coalesce(CAST(:place AS timestamptz), greatest(:date, now())),
         updated = now()
     WHERE id = :id
     RETURNING pg_notify('{JOB_CHANNEL}', '')
@@ -100,7 +100,7 @@ def create_job(connection: Connection, new: NewJob) -> tuple[int, bool]:
 
 
 def edit_job(connection: Connection, job_id: int, creator_id: str, changes: dict[str, Any]) -> None:
-    """Change a job that has not started; it is due anew at its (perhaps new) date.
+    """Change a job that has not started; a new date makes it due then, else it keeps its place.
 
     `changes` maps columns (title, description, cpf_cnpj, date, priority) to values. A run that
     waits in the queue is withdrawn: its message finds nothing. Raises JobNotFoundError,
@@ -111,7 +111,11 @@ def edit_job(connection: Connection, job_id: int, creator_id: str, changes: dict
     if job.status not in {Status.CREATED, Status.QUEUED} or (run is not None and run.attempt > 0):
         raise JobStartedError
     kept = {name: getattr(job, name) for name in _EDITABLE}
-    values = {**kept, **changes, "id": job_id, "run_id": None if run is None else run.id}
+    place = job.next_run_at if run is None else run.scheduled_for
+    if changes.get("date", job.date) != job.date:
+        place = None
+    run_id = None if run is None else run.id
+    values = {**kept, **changes, "id": job_id, "run_id": run_id, "place": place}
     connection.execute(_RESCHEDULE, values)
 
 

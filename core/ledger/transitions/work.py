@@ -85,7 +85,7 @@ _CLAIM = text(f"""
         SET status = 'processing', attempt = run.attempt + 1, worker = :worker,
             lease_until = now() + :lease, next_attempt_at = NULL, error_code = NULL,
             error_detail = NULL,
-            started_at = coalesce(started_at, clock_timestamp() + place * interval '1 microsecond')
+            started_at = coalesce(started_at, now() + place * interval '1 microsecond')
         FROM asked
         WHERE run.id = asked.id AND run.job_id IN (SELECT id FROM locked) AND (
             (run.status IN ('created', 'queued') AND run.next_attempt_at IS NULL)
@@ -96,7 +96,7 @@ _CLAIM = text(f"""
         UPDATE job SET status = 'processing' FROM claimed WHERE job.id = claimed.job_id
     ), mails AS (
         INSERT INTO mail (key, kind, recipient, context)
-        SELECT 'run:' || run.id || ':started', 'started', job.creator_email, jsonb_build_object(
+        SELECT 'run:' || run.id || '\\:started', 'started', job.creator_email, jsonb_build_object(
             'job_id', job.id, 'run_id', run.id, 'title', job.title, 'cpf_cnpj', job.cpf_cnpj,
             'priority', job.priority, 'date', job.date, 'started_at', run.started_at)
         FROM claimed AS run JOIN job ON job.id = run.job_id

@@ -1,0 +1,17 @@
+"""The settings of the agendador."""
+
+from pydantic import HttpUrl, PositiveInt
+
+from core.settings import BrokerSettings, LedgerSettings, TokenSettings
+
+
+class AgendadorSettings(BrokerSettings, LedgerSettings, TokenSettings):
+    """What the API and the dispatcher need.
+
+    `dispatch_window` bounds the runs of each priority that wait at the broker; the rest waits in
+    the ledger. `database_pool` is per process.
+    """
+
+    jwks_url: HttpUrl = HttpUrl("http://127.0.0.1:8080/.well-known/jwks.json")
+    dispatch_window: PositiveInt = 200
+    database_pool: PositiveInt = 10
