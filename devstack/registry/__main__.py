@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from devstack.ports import LOOPBACK
+from devstack.registry import PAGE
 from devstack.registry.behaviour import answer
 from devstack.webserver import NOT_FOUND, Answer, Request, as_json, serve
 
-PAGE = "/cnpjreva/Cnpjreva_Comprovante.asp"
 LOG_SIZE = 50_000
 NO_CONTENT = Answer(status=HTTPStatus.NO_CONTENT)
 

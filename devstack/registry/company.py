@@ -13,8 +13,8 @@ FIRST_ORDER = "0001"
 # Facts of the official tables (CNAE 2.3, natureza jurídica, motivos de situação cadastral).
 ACTIVITIES = (
     (
-        "10.91-1-02 - Fabricação de produtos de padaria e confeitaria com predominância de produção "
-        "própria"
+        "10.91-1-02 - Fabricação de produtos de padaria e confeitaria com predominância de "
+        "produção própria"
     ),
     (
         "33.14-7-10 - Manutenção e reparação de máquinas e equipamentos para uso geral não "

@@ -1,0 +1,90 @@
+"""The page on which people read the caught mails."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from devstack.inbox.store import Mail
+
+BRASILIA = ZoneInfo("America/Sao_Paulo")
+PER_PAGE = 50
+# The mail's own HTML may style itself and show embedded pictures; nothing else, and no script.
+MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: cid:; sandbox"
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+
+_templates = Environment(
+    loader=PackageLoader("devstack.inbox"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=StrictUndefined,
+)
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A mail as people read it: decoded. ``text`` and ``html`` are "" when it has none."""
+
+    id: str
+    subject: str
+    sender: str
+    recipients: str
+    received: str
+    text: str
+    html: str
+
+
+def letter(mail: Mail) -> Letter:
+    """Decode a caught mail."""
+    parsed = message_from_bytes(mail.content, policy=policy.default)
+    received = datetime.fromisoformat(mail.created).astimezone(BRASILIA)
+    return Letter(
+        id=mail.id,
+        subject=str(parsed.get("Subject", "")) or "(sem assunto)",
+        sender=str(parsed.get("From", "")) or mail.sender,
+        recipients=", ".join(mail.recipients),
+        received=received.strftime("%d/%m/%Y %H:%M:%S"),
+        text=_body(parsed, "plain"),
+        html=_body(parsed, "html"),
+    )
+
+
+def inbox(mails: Sequence[Mail], number: int) -> bytes:
+    """Return the page that lists the mails; ``number`` counts the list's pages from 1."""
+    shown = mails[(number - 1) * PER_PAGE : number * PER_PAGE]
+    return _render(
+        "list.html",
+        letters=[letter(mail) for mail in shown],
+        total=len(mails),
+        number=number,
+        last=max(1, -(-len(mails) // PER_PAGE)),
+    )
+
+
+def reading(mail: Mail) -> bytes:
+    """Return the page that shows one mail."""
+    return _render("mail.html", letter=letter(mail))
+
+
+def _render(template: str, **values: object) -> bytes:
+    return _templates.get_template(template).render(values).encode()
+
+
+def _body(parsed: EmailMessage, kind: str) -> str:
+    part = parsed.get_body(preferencelist=(kind,))
+    if part is None:
+        return ""
+    content = part.get_payload(decode=True)
+    charset = part.get_content_charset("utf-8")
+    try:
+        return content.decode(charset, "replace") if isinstance(content, bytes) else ""
+    except LookupError:
+        return content.decode("utf-8", "replace") if isinstance(content, bytes) else ""
