@@ -1,0 +1,1 @@
+"""Consumes jobs by priority, fetches and parses company pages, stores results; the mailer."""

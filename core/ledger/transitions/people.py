@@ -52,7 +52,9 @@ _CREATE = text(f"""
         ON CONFLICT (creator_id, idempotency_key) DO NOTHING
         RETURNING id, next_run_at
     )
-    SELECT id, CASE WHEN next_run_at <= now() THEN pg_notify('{JOB_CHANNEL}', '') END FROM made
+    SELECT id, CASE WHEN next_run_at <= now() + interval '2 seconds'
+                    THEN pg_notify('{JOB_CHANNEL}', '') END
+    FROM made
 """)
 
 _FIND_BY_KEY = text("SELECT id FROM job WHERE creator_id = :creator_id AND idempotency_key = :key")
@@ -60,7 +62,7 @@ _FIND_BY_KEY = text("SELECT id FROM job WHERE creator_id = :creator_id AND idemp
 _LOCK = text("SELECT * FROM job WHERE id = :id AND creator_id = :creator_id FOR NO KEY UPDATE")
 
 _UNFINISHED_RUN = text("""
-    SELECT id, status, attempt, scheduled_for FROM run
+    SELECT id, status, started_at, scheduled_for FROM run
     WHERE job_id = :id AND status IN ('created', 'queued', 'processing')
     ORDER BY scheduled_for DESC LIMIT 1 FOR NO KEY UPDATE
 """)
@@ -69,8 +71,8 @@ _RESCHEDULE = text(f"""
     WITH withdrawn AS (DELETE FROM run WHERE id = :run_id)
     UPDATE job
     SET title = :title, description = :description, cpf_cnpj = :cpf_cnpj, date = :date,
-        priority = :priority, status = 'created', next_run_at = coalesce(CAST(:place AS timestamptz), greatest(:date, now())),
-        updated = now()
+        priority = :priority, status = 'created', updated = now(),
+        next_run_at = coalesce(CAST(:place AS timestamptz), greatest(:date, now()))
     WHERE id = :id
     RETURNING pg_notify('{JOB_CHANNEL}', '')
 """)
@@ -108,7 +110,9 @@ def edit_job(connection: Connection, job_id: int, creator_id: str, changes: dict
     """
     job = _lock(connection, job_id, creator_id)
     run = connection.execute(_UNFINISHED_RUN, {"id": job_id}).first()
-    if job.status not in {Status.CREATED, Status.QUEUED} or (run is not None and run.attempt > 0):
+    if job.status not in {Status.CREATED, Status.QUEUED} or (
+        run is not None and run.started_at is not None
+    ):
         raise JobStartedError
     kept = {name: getattr(job, name) for name in _EDITABLE}
     place = job.next_run_at if run is None else run.scheduled_for
@@ -134,7 +138,7 @@ def cancel_job(connection: Connection, job_id: int, creator_id: str) -> None:
     connection.execute(_CANCEL, {"id": job_id})
     if run is not None:
         connection.execute(_CANCEL_RUN, {"id": run.id})
-        if run.attempt > 0:
+        if run.started_at is not None:
             queue_finished_mails(connection, [run.id])
 
 
@@ -145,7 +149,7 @@ def delete_job(connection: Connection, job_id: int, creator_id: str) -> bool:
     """
     _lock(connection, job_id, creator_id)
     run = connection.execute(_UNFINISHED_RUN, {"id": job_id}).first()
-    if run is not None and run.attempt > 0:
+    if run is not None and run.started_at is not None:
         cancel_job(connection, job_id, creator_id)
         return False
     connection.execute(text("DELETE FROM job WHERE id = :id"), {"id": job_id})

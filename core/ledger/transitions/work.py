@@ -60,7 +60,8 @@ class Outcome:
     """How an attempt of a run ended.
 
     `status` is PROCESSED (with `company`, whose keys are COMPANY_FIELDS), ERROR (with
-    `error_code`) or QUEUED for another attempt `retry_in` seconds from now.
+    `error_code`) or QUEUED for another attempt `retry_in` seconds from now; an attempt that never
+    was one, since a limit of ours held it back, does not count.
     """
 
     run_id: uuid.UUID
@@ -70,6 +71,7 @@ class Outcome:
     error_code: str | None = None
     error_detail: str | None = None
     retry_in: float | None = None
+    counts: bool = True
     company: dict[str, Any] | None = None
 
 
@@ -133,21 +135,23 @@ _SETTLE = text("""
     WITH outcome AS (
         SELECT * FROM jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS outcome(
             run_id uuid, attempt int, status text, source text, error_code text,
-            error_detail text, retry_in double precision)
+            error_detail text, retry_in double precision, counts boolean)
     ), locked AS MATERIALIZED (
         SELECT job.id FROM job JOIN run ON run.job_id = job.id
         JOIN outcome ON outcome.run_id = run.id
         ORDER BY job.id FOR NO KEY UPDATE OF job
     ), settled AS (
         UPDATE run
-        SET status = outcome.status, source = outcome.source, error_code = outcome.error_code,
+        SET status = outcome.status,
+            attempt = run.attempt - CASE WHEN outcome.counts THEN 0 ELSE 1 END, source = outcome.source, error_code = outcome.error_code,
             error_detail = outcome.error_detail, lease_until = NULL, worker = NULL,
             next_attempt_at = now() + outcome.retry_in * interval '1 second',
             finished_at = CASE WHEN outcome.status = 'queued' THEN NULL
                                ELSE clock_timestamp() END
         FROM outcome
         WHERE run.id = outcome.run_id AND run.attempt = outcome.attempt
-          AND run.status = 'processing' AND run.job_id IN (SELECT id FROM locked)
+          AND run.status = 'processing' AND run.worker = :worker
+          AND run.job_id IN (SELECT id FROM locked)
         RETURNING run.id, run.job_id, run.status
     ), jobs AS (
         UPDATE job SET status = CASE
@@ -199,13 +203,15 @@ def release(connection: Connection, run_ids: Sequence[uuid.UUID], worker: str) -
     connection.execute(_RELEASE, values)
 
 
-def settle(connection: Connection, outcomes: Sequence[Outcome]) -> set[uuid.UUID]:
-    """Store how attempts ended: state, result and end mail, all or nothing.
+def settle(connection: Connection, outcomes: Sequence[Outcome], worker: str) -> set[uuid.UUID]:
+    """Store how attempts of this worker ended: state, result and end mail, all or nothing.
 
     Returns the runs that were settled; another worker took over, or somebody cancelled, the rest.
     """
     rows = [{**asdict(outcome), "company": None} for outcome in outcomes]
-    settled = connection.execute(_SETTLE, {"outcomes": json.dumps(rows, default=str)}).all()
+    settled = connection.execute(
+        _SETTLE, {"outcomes": json.dumps(rows, default=str), "worker": worker}
+    ).all()
     ids = {row.id for row in settled}
     companies = [
         {**outcome.company, "run_id": str(outcome.run_id)}
