@@ -1,0 +1,70 @@
+"""How values are written for people: documents, moments, money, durations, enumerations."""
+
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+
+from core.clock import SAO_PAULO
+from core.documents import CNPJ_LENGTH, CPF_LENGTH, format_cnpj
+from worker.mails.words import MONTHS, WEEKDAYS
+
+
+def joined(separator: str, *parts: str) -> str:
+    """Return the parts that are not empty, with the separator between them."""
+    return separator.join(part for part in parts if part)
+
+
+def document(text: str) -> str:
+    """Return a CPF or a CNPJ with its punctuation; anything else stays as it is."""
+    if len(text) == CNPJ_LENGTH and text.isalnum():
+        return format_cnpj(text)
+    if len(text) == CPF_LENGTH and text.isdigit():
+        return f"{text[:3]}.{text[3:6]}.{text[6:9]}-{text[9:]}"
+    return text
+
+
+def moment(value: datetime | None) -> str:
+    """Return a moment as `dd/mm/aaaa às HH:MM` in São Paulo, or nothing for none."""
+    return value.astimezone(SAO_PAULO).strftime("%d/%m/%Y às %H:%M") if value else ""
+
+
+def moment_within(day: date, value: datetime | None) -> str:
+    """Return a moment as `às HH:MM` when it lies within `day`, else with its date."""
+    if value is None:
+        return ""
+    local = value.astimezone(SAO_PAULO)
+    return local.strftime("às %H:%M" if local.date() == day else "em %d/%m/%Y às %H:%M")
+
+
+def short_date(text: str) -> str:
+    """Return `YYYY-MM-DD` as `dd/mm/aaaa`; anything else stays as it is."""
+    try:
+        return date.fromisoformat(text).strftime("%d/%m/%Y")
+    except ValueError:
+        return text
+
+
+def long_date(day: date) -> str:
+    """Return a day as `24 de novembro de 2026 (terça-feira)`."""
+    ordinal = "1º" if day.day == 1 else str(day.day)
+    return f"{ordinal} de {MONTHS[day.month - 1]} de {day.year} ({WEEKDAYS[day.weekday()]})"
+
+
+def money(text: str) -> str:
+    """Return a decimal string in reais, `R$ 1.234,56`; anything else stays as it is."""
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        return text
+    if not amount.is_finite():
+        return text
+    return f"R$ {amount:,.2f}".translate(str.maketrans(",.", ".,"))
+
+
+def duration(milliseconds: int | None) -> str:
+    """Return a duration as `0,8 s`, `12 s` or `2 min 5 s`, or nothing for none."""
+    if milliseconds is None:
+        return ""
+    if milliseconds < 10_000:  # noqa: PLR2004 (below ten seconds a tenth still tells something)
+        return f"{milliseconds / 1000:.1f} s".replace(".", ",")
+    minutes, seconds = divmod(round(milliseconds / 1000), 60)
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

@@ -1,0 +1,90 @@
+"""The mail that tells how a consultation ended."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from worker.mails import company, figures, words
+from worker.mails.contexts import Finished, clip
+from worker.mails.letter import Difference, RunLetter, Section, fact, section
+from worker.mails.started import REASON, booking, name, reference
+
+LONGEST_DETAIL = 300
+LONGEST_NAME_IN_INTRO = 150
+
+
+def compose(context: Mapping[str, Any]) -> RunLetter:
+    """Return the letter; raises pydantic's ValidationError for a malformed context."""
+    run = Finished.model_validate(context)
+    return _success(run) if run.status == "processed" else _failure(run)
+
+
+def _success(run: Finished) -> RunLetter:
+    state = "Concluída"
+    differences = company.differences(run.changes)
+    about = company.sections(run.company) if run.company else ()
+    return RunLetter(
+        subject=f"{_news(differences)}: {name(run)}",
+        heading="Sua consulta terminou",
+        badge=state,
+        tone="good",
+        intro=_outcome(run, about, differences),
+        advice="",
+        differences=differences,
+        sections=(*about, _story(run, state)),
+        reason=REASON,
+        reference=reference(run),
+    )
+
+
+def _failure(run: Finished) -> RunLetter:
+    trouble = words.trouble(run.status, run.error_code)
+    cancelled = trouble is words.CANCELLED
+    state = "Cancelada" if cancelled else "Erro"
+    return RunLetter(
+        subject=f"Consulta {'cancelada' if cancelled else 'não concluída'}: {name(run)}",
+        heading="Sua consulta foi cancelada"
+        if cancelled
+        else "Não conseguimos concluir a consulta",
+        badge=state,
+        tone="calm" if cancelled else "bad",
+        intro=trouble.happened,
+        advice=trouble.advice,
+        differences=(),
+        sections=(_story(run, state),),
+        reason=REASON,
+        reference=reference(run),
+    )
+
+
+def _news(differences: tuple[Difference, ...]) -> str:
+    if not differences:
+        return "Consulta concluída"
+    return f"Consulta concluída, {words.counted(len(differences), 'mudança', 'mudanças')}"
+
+
+def _outcome(run: Finished, about: tuple[Section, ...], differences: tuple[Difference, ...]) -> str:
+    number = figures.document(run.cpf_cnpj)
+    if run.company is None or not about:
+        return f"A consulta do CNPJ {number} terminou, mas os dados não vieram com este e-mail."
+    owner = clip(run.company.nome_empresarial, LONGEST_NAME_IN_INTRO)
+    situation, _ = words.situation(clip(run.company.situacao_cadastral, LONGEST_NAME_IN_INTRO))
+    changed = words.counted(len(differences), "dado mudou", "dados mudaram")
+    return figures.joined(
+        " ",
+        f"O CNPJ {number} pertence a {owner}." if owner else f"Veja os dados do CNPJ {number}.",
+        f"Situação cadastral: {situation}." if situation else "",
+        f"Desde a consulta anterior, {changed}." if differences else "",
+    )
+
+
+def _story(run: Finished, state: str) -> Section:
+    base = figures.short_date(run.company.data_da_base) if run.company else ""
+    failed = run.status != "processed"
+    return section(
+        "Sua consulta",
+        *booking(run, state),
+        fact("Terminada em", figures.moment(run.finished_at)),
+        fact("Duração", figures.duration(run.duration_ms)),
+        fact("Fonte", words.SOURCES.get(run.source, run.source), base and f"Base de {base}"),
+        fact("Detalhe", clip(run.error_detail, LONGEST_DETAIL) if failed else ""),
+    )

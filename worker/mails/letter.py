@@ -1,0 +1,97 @@
+"""What a mail says, before it is given a form. Both forms, HTML and text, show the same letter."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Tone = Literal["good", "warn", "bad", "info", "calm"]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A labelled value of one or more lines; with a tone, its first line is a coloured badge."""
+
+    label: str
+    lines: tuple[str, ...]
+    tone: Tone | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled list of facts."""
+
+    title: str
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A field of the company that is not as it was."""
+
+    label: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What every mail has. `reference` is the line by which support finds the consultation."""
+
+    subject: str
+    heading: str
+    badge: str
+    tone: Tone
+    intro: str
+    reason: str
+    reference: str
+
+
+@dataclass(frozen=True)
+class RunLetter(Letter):
+    """The mail of one run of a job: it began, or it ended."""
+
+    advice: str
+    differences: tuple[Difference, ...]
+    sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One job in the day's summary; `situation` is empty when nothing is known of the company."""
+
+    title: str
+    company: str
+    details: str
+    situation: str
+    tone: Tone
+
+
+@dataclass(frozen=True)
+class Group:
+    """The jobs of the day that share a fate, and how many there are of them in all.
+
+    `unit` is the word that goes with `count`: singular or plural.
+    """
+
+    title: str
+    unit: str
+    tone: Tone
+    count: int
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class SummaryLetter(Letter):
+    """The mail of a user's day."""
+
+    groups: tuple[Group, ...]
+    closing: str
+
+
+def fact(label: str, *lines: str, tone: Tone | None = None) -> Fact:
+    """Return a fact without the lines that are empty."""
+    return Fact(label, tuple(line for line in lines if line), tone)
+
+
+def section(title: str, *facts: Fact) -> Section:
+    """Return a section without the facts of which nothing is known."""
+    return Section(title, tuple(one for one in facts if one.lines))

@@ -1,0 +1,123 @@
+"""The mail that sums up a user's day."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from worker.mails import figures, words
+from worker.mails.contexts import Job, Summary
+from worker.mails.letter import Entry, Group, SummaryLetter, Tone
+
+
+class _Fate(NamedTuple):
+    """Jobs that are shown together: how they are called, counted and coloured."""
+
+    title: str
+    tone: Tone
+    statuses: tuple[str, ...]
+    one: str
+    many: str
+
+
+_FATES = (
+    _Fate("Concluídas", "good", ("processed",), "concluída", "concluídas"),
+    _Fate("Com erro", "bad", ("error",), "com erro", "com erro"),
+    _Fate("Canceladas", "calm", ("cancelled",), "cancelada", "canceladas"),
+    _Fate("A seguir", "info", ("processing", "queued", "created"), "a seguir", "a seguir"),
+)
+
+
+def compose(context: Mapping[str, Any]) -> SummaryLetter:
+    """Return the letter; raises pydantic's ValidationError for a malformed context."""
+    summary = Summary.model_validate(context)
+    return SummaryLetter(
+        subject=_subject(summary),
+        heading="Seu dia em consultas",
+        badge=summary.day.strftime("%d/%m/%Y"),
+        tone="info",
+        intro=_intro(summary),
+        groups=tuple(group for fate in _FATES if (group := _group(fate, summary)).count),
+        closing=_closing(summary.omitted),
+        reason="Você recebe este resumo do seu dia às 19h porque usa o Agendador.",
+        reference="",
+    )
+
+
+def _subject(summary: Summary) -> str:
+    failed = summary.counts.get("error", 0)
+    jobs = (
+        words.counted(summary.total, "consulta", "consultas") if summary.total else "sem consultas"
+    )
+    return f"Resumo de {summary.day:%d/%m/%Y}: {jobs}{f', {failed} com erro' if failed else ''}"
+
+
+def _intro(summary: Summary) -> str:
+    day = f"Em {figures.long_date(summary.day)},"
+    if not summary.total:
+        return f"{day} você não teve consultas."
+    jobs = words.counted(summary.total, "consulta", "consultas")
+    return f"{day} você teve {jobs}: {_enumerate(_tally(summary))}."
+
+
+def _tally(summary: Summary) -> list[str]:
+    counts = ((_count(fate, summary), fate) for fate in _FATES)
+    return [words.counted(count, fate.one, fate.many) for count, fate in counts if count]
+
+
+def _enumerate(parts: list[str]) -> str:
+    return " e ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def _count(fate: _Fate, summary: Summary) -> int:
+    """Return how many jobs share a fate: those counted, and never fewer than those listed."""
+    listed = sum(job.status in fate.statuses for job in summary.jobs)
+    return max(listed, sum(summary.counts.get(status, 0) for status in fate.statuses))
+
+
+def _group(fate: _Fate, summary: Summary) -> Group:
+    jobs = [job for job in summary.jobs if job.status in fate.statuses]
+    entries = tuple(_entry(job, summary) for job in jobs)
+    count = _count(fate, summary)
+    unit = (fate.one if count == 1 else fate.many).capitalize()
+    return Group(fate.title, unit, fate.tone, count, entries)
+
+
+def _entry(job: Job, summary: Summary) -> Entry:
+    situation, tone = words.situation(job.situacao_cadastral)
+    number = figures.document(job.cpf_cnpj)
+    return Entry(
+        title=job.title or number,
+        company=job.nome_empresarial,
+        details=figures.joined(" · ", number if job.title else "", *_remarks(job, summary)),
+        situation=situation,
+        tone=tone,
+    )
+
+
+def _remarks(job: Job, summary: Summary) -> tuple[str, ...]:
+    ended = figures.moment_within(summary.day, job.finished_at)
+    match job.status:
+        case "processed":
+            return (f"concluída {ended}".rstrip(),)
+        case "error":
+            reason = words.trouble(job.status, job.error_code).short
+            return (f"{reason}, {ended}" if ended else reason,)
+        case "cancelled":
+            return (f"cancelada {ended}".rstrip(),)
+        case "processing":
+            return ("em andamento",)
+        case "queued":
+            return ("na fila", _urgency(job))
+        case _:
+            due = figures.moment(job.date)
+            return (f"agendada para {due}" if due else "agendada", _urgency(job))
+
+
+def _urgency(job: Job) -> str:
+    return f"prioridade {words.priority(job.priority).lower()}"
+
+
+def _closing(omitted: int) -> str:
+    if omitted <= 0:
+        return ""
+    more = words.counted(omitted, "consulta que não coube", "consultas que não couberam")
+    return f"E mais {more} aqui."
