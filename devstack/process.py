@@ -22,6 +22,9 @@ POLL_SECONDS = 0.05
 CLOCK_TOLERANCE_SECONDS = 2.0
 LOG_TAIL_LINES = 25
 
+# The processes that this very process started: it has to reap them.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
 
 class DevstackError(Exception):
     """Something that the person at the terminal can act on; its message says how."""
@@ -35,7 +38,7 @@ def _nothing() -> None:
     """Prepare nothing, check nothing."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Program:
     """One background process, with its log and its record below ``home``.
 
@@ -55,7 +58,6 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     start_within: float = 60.0
     stop_within: float = 20.0
-    _child: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
 
     @property
     def log(self) -> Path:
@@ -141,18 +143,26 @@ class Program:
                 start_new_session=True,
                 **_account(self.user),
             )
-        self._child = child
+        _children[child.pid] = child
         started = psutil.Process(child.pid).create_time()
         self.record.write_text(json.dumps({"pid": child.pid, "started": started}))
 
     def _forget(self) -> None:
-        self.record.unlink(missing_ok=True)
-        if self._child is not None:
-            self._child.wait()
-            self._child = None
+        if not self.record.exists():
+            return
+        child = _children.pop(json.loads(self.record.read_text())["pid"], None)
+        if child is not None:
+            child.wait()
+        self.record.unlink()
 
     def _failure(self, what: str) -> DevstackError:
         return DevstackError(f"{self.name} {what}. The end of {self.log}:\n{tail(self.log)}")
+
+
+def end_all(home: Path) -> None:
+    """Kill whatever still runs of a home that nobody looks after any more."""
+    for record in (home / "run").glob("*.json"):
+        Program(name=record.stem, command=(), home=home).kill()
 
 
 def _family(process: psutil.Process) -> list[psutil.Process]:

@@ -1,0 +1,179 @@
+"""Real servers for every test: started once for a run, in a folder of its own, and shared.
+
+A test gets what it names: a fresh ledger database, a fresh MongoDB database, a namespace of its own
+at the broker, an empty inbox. Only the servers that the collected tests need are started.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pika
+import psutil
+import psycopg2
+import pymongo
+import pytest
+
+from core.broker import topology
+from devstack import ports, postgres
+from devstack.process import Program, end_all
+from devstack.servers import PORTS, ROOT, Servers, start_together
+from tests.clients import Broker, Inbox, Registry
+
+# Which server a fixture below stands for.
+NEEDED_BY = {
+    "ledger_template": {"postgres"},
+    "mongo_url": {"mongo"},
+    "broker": {"epmd", "rabbitmq"},
+    "inbox": {"inbox"},
+    "registry": {"registry"},
+    "programs": {"postgres", "mongo", "epmd", "rabbitmq", "inbox", "registry"},
+}
+MIGRATION_TIMEOUT_SECONDS = 60
+TEMPLATE = "ledger_template"
+
+
+@pytest.fixture(scope="session")
+def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
+    """Start the servers of this run (see devstack.servers), those that it needs running."""
+    _sweep()
+    home = ROOT / "var" / f"test-{os.getpid()}"
+    home.mkdir(parents=True)
+    running = Servers(home, ports.remembered(home, PORTS), durable=False)
+    wanted = {name for item in request.session.items for name in _needed(item)}
+    programs = [program for name, program in running.programs().items() if name in wanted]
+    try:
+        start_together(programs)
+        yield running
+    finally:
+        _discard(home)  # killing is quicker than stopping, and nothing here is worth keeping
+
+
+@pytest.fixture
+def programs(servers: Servers) -> Iterator[dict[str, Program]]:
+    """Give the servers by name, for a test that stops or kills some; they run again afterwards."""
+    by_name = servers.programs()
+    yield by_name
+    for program in by_name.values():
+        program.start()
+
+
+@pytest.fixture(scope="session")
+def ledger_template(servers: Servers) -> str:
+    """Give the name of a database that the real migrations made."""
+    _administer(servers, f"CREATE DATABASE {TEMPLATE}")
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "agendador.app", "db", "upgrade"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "DATABASE_URL": servers.database_url(TEMPLATE),
+            "BROKER_URL": servers.broker_url,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=MIGRATION_TIMEOUT_SECONDS,
+    )
+    assert done.returncode == 0, f"flask db upgrade failed:\n{done.stdout}\n{done.stderr}"
+    return TEMPLATE
+
+
+@pytest.fixture
+def database_url(servers: Servers, ledger_template: str) -> Iterator[str]:
+    """Give the SQLAlchemy URL of an empty, migrated ledger of this test alone."""
+    name = _fresh_name("ledger")
+    _administer(servers, f"CREATE DATABASE {name} TEMPLATE {ledger_template} STRATEGY FILE_COPY")
+    yield servers.database_url(name)
+    _administer(servers, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def mongo_url(servers: Servers) -> str:
+    """Give MongoDB's URL; use it with ``mongo_database``."""
+    return servers.mongo_url
+
+
+@pytest.fixture
+def mongo_database(mongo_url: str) -> Iterator[str]:
+    """Give the name of an empty MongoDB database of this test alone."""
+    name = _fresh_name("users")
+    yield name
+    client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(mongo_url)
+    with client:
+        client.drop_database(name)
+
+
+@pytest.fixture
+def broker(servers: Servers) -> Iterator[Broker]:
+    """Give RabbitMQ with a namespace of this test alone, in which nothing is declared yet."""
+    mine = Broker(servers.broker_url, _fresh_name("test") + ".")
+    yield mine
+    with pika.BlockingConnection(pika.URLParameters(mine.url)) as connection:
+        channel = connection.channel()
+        for binding in topology.bindings(mine.namespace):
+            channel.queue_delete(binding.queue)
+            channel.exchange_delete(binding.exchange)
+
+
+@pytest.fixture
+def declared_broker(broker: Broker) -> Broker:
+    """Give the test's broker with every queue of the system (what ``flask createqueue`` makes)."""
+    with pika.BlockingConnection(pika.URLParameters(broker.url)) as connection:
+        topology.declare(connection, broker.namespace)
+    return broker
+
+
+@pytest.fixture
+def inbox(servers: Servers) -> Inbox:
+    """Give the mail catcher, empty."""
+    caught = Inbox(servers.inbox_url, ports.LOOPBACK, servers.ports["smtp"])
+    caught.clear()
+    return caught
+
+
+@pytest.fixture
+def registry(servers: Servers) -> Registry:
+    """Give the registry simulator, which was not asked anything yet."""
+    simulator = Registry(servers.registry_url, servers.registry_page)
+    simulator.clear()
+    return simulator
+
+
+def _needed(item: pytest.Item) -> set[str]:
+    fixtures = getattr(item, "fixturenames", ())
+    return {server for name in fixtures for server in NEEDED_BY.get(name, ())}
+
+
+def _sweep() -> None:
+    """Clear away what a run that was killed left behind."""
+    for home in (ROOT / "var").glob("test-*"):
+        if not psutil.pid_exists(int(home.name.removeprefix("test-"))):
+            _discard(home)
+
+
+def _discard(home: Path) -> None:
+    end_all(home)
+    postgres.discard(home)
+    shutil.rmtree(home)
+
+
+def _fresh_name(kind: str) -> str:
+    return f"{kind}_{uuid.uuid4().hex[:12]}"
+
+
+def _administer(servers: Servers, statement: str) -> None:
+    connection = psycopg2.connect(
+        host=str(postgres.socket_folder(servers.home)), user="postgres", dbname="postgres"
+    )
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()
