@@ -3,7 +3,7 @@
 from apiflask import APIFlask
 from sqlalchemy import text
 
-from agendador import database
+from agendador import cli, database
 from agendador.settings import AgendadorSettings
 from core import logs, settings, web
 from core.broker.publisher import Publisher
@@ -25,4 +25,5 @@ def create_app() -> APIFlask:
         checks={"database": database_answers, "broker": web.broker_check(publisher)},
     )
     database.configure(app, config)
+    cli.register(app, config)
     return app

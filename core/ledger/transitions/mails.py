@@ -73,8 +73,9 @@ _SUMMARIES = text(f"""
         FROM numbered GROUP BY creator_id
     )
     SELECT 'summary:' || creator_id || ':' || CAST(:day AS text) AS key, recipient,
-           jsonb_build_object('day', CAST(:day AS text), 'total', total, 'counts', counts, 'jobs', jobs,
-        'omitted', greatest(total - {SUMMARY_JOBS}, 0)) AS context
+           jsonb_build_object(
+               'day', CAST(:day AS text), 'total', total, 'counts', counts, 'jobs', jobs,
+               'omitted', greatest(total - {SUMMARY_JOBS}, 0)) AS context
     FROM per_user
 """)
 

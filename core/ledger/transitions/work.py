@@ -91,7 +91,8 @@ _CLAIM = text(f"""
         FROM asked
         WHERE run.id = asked.id AND run.job_id IN (SELECT id FROM locked) AND (
             (run.status IN ('created', 'queued') AND run.next_attempt_at IS NULL)
-            OR (run.status = 'processing' AND (asked.redelivered OR run.lease_until <= now()))
+            OR (run.status = 'processing' AND (
+                asked.redelivered OR run.lease_until <= now() OR run.worker = :worker))
         )
         RETURNING run.*, asked.place
     ), jobs AS (
@@ -143,7 +144,8 @@ _SETTLE = text("""
     ), settled AS (
         UPDATE run
         SET status = outcome.status,
-            attempt = run.attempt - CASE WHEN outcome.counts THEN 0 ELSE 1 END, source = outcome.source, error_code = outcome.error_code,
+            attempt = run.attempt - CASE WHEN outcome.counts THEN 0 ELSE 1 END,
+            source = outcome.source, error_code = outcome.error_code,
             error_detail = outcome.error_detail, lease_until = NULL, worker = NULL,
             next_attempt_at = now() + outcome.retry_in * interval '1 second',
             finished_at = CASE WHEN outcome.status = 'queued' THEN NULL
@@ -179,7 +181,8 @@ def claim(
     """Claim the runs that these messages ask for and return the claimed ones, in that order.
 
     A run that has ended, was withdrawn, waits for a later attempt or is held by a live worker is
-    not claimed. The first attempt queues the start mail. Rows hold run_id, attempt
+    not claimed; one that this very worker holds is, since it asks for none that it knows to be at
+    work. The first attempt queues the start mail. Rows hold run_id, attempt
     (this one counted), started_at, priority, job_id, cpf_cnpj and request_id.
     """
     values = {

@@ -1,0 +1,165 @@
+"""The dispatcher: takes due jobs from the ledger and publishes their runs to RabbitMQ.
+
+Any number may run at once. The database is the truth: a run is `queued` only after the broker has
+confirmed its message, and a message that is lost is published again when its lease ends.
+"""
+
+import threading
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import Future, wait
+from datetime import timedelta
+from typing import Any
+
+import pika.exceptions
+import psycopg2
+from sqlalchemy import Row
+from sqlalchemy.exc import OperationalError
+
+from agendador.settings import AgendadorSettings
+from core import logs
+from core.broker import events, topology
+from core.broker.connection import connect
+from core.broker.messages import Message, job_created
+from core.broker.publisher import BufferFullError, Publisher
+from core.heartbeat import Heartbeat
+from core.ledger import connection as ledger
+from core.ledger import queries
+from core.ledger.models import Status
+from core.ledger.transitions import dispatch
+
+POLL_SECONDS = 1.0
+CONFIRM_TIMEOUT_SECONDS = 5.0
+RETRY_DELAY = timedelta(seconds=1)
+STRANDED_BATCH = 500
+
+log = logs.logger(__name__)
+
+
+class Dispatcher:
+    """One dispatcher with its connections; `run` goes round until it is told to stop."""
+
+    def __init__(self, settings: AgendadorSettings) -> None:
+        self._settings = settings
+        self._engine = ledger.engine(settings, "dispatcher")
+        self._listener = ledger.Listener(settings, "dispatcher", [ledger.JOB_CHANNEL])
+        self._publisher = Publisher(settings, "dispatcher")
+        self._heartbeat = Heartbeat(settings.heartbeat_file)
+
+    def run(self, stopping: threading.Event) -> None:
+        """Dispatch until `stopping` is set, whatever goes away and comes back meanwhile."""
+        log.info("dispatcher_started", window=self._settings.dispatch_window)
+        while not stopping.is_set():
+            try:
+                self._listener.wait(self._seconds_to_next())
+                self._turn()
+            except (OperationalError, psycopg2.OperationalError) as exc:
+                log.warning("database_lost", error=type(exc).__name__)
+                stopping.wait(POLL_SECONDS)
+        self._publisher.close()
+        self._listener.close()
+        self._engine.dispose()
+        log.info("dispatcher_stopped")
+
+    def _seconds_to_next(self) -> float:
+        with self._engine.connect() as connection:
+            seconds = queries.seconds_to_next_run(connection)
+        return POLL_SECONDS if seconds is None else min(max(seconds, 0.0), POLL_SECONDS)
+
+    def _turn(self) -> None:
+        # Jobs stay due in the ledger while the broker is away, where they can still be changed.
+        if not self._publisher.wait_connected(POLL_SECONDS):
+            return
+        self._heartbeat.beat()
+        self._look_after_stranded()
+        while self._dispatch_due():
+            pass
+
+    def _dispatch_due(self) -> bool:
+        with self._engine.begin() as connection:
+            due = dispatch.take_due(connection, self._settings.dispatch_window)
+        return bool(due) and self._publish(due)
+
+    def _look_after_stranded(self) -> None:
+        with self._engine.begin() as connection:
+            lost = queries.count_unclaimed_past_lease(connection)
+        if lost and self._queue_depth() >= lost:
+            # The broker still holds them: no worker has taken them yet.
+            with self._engine.begin() as connection:
+                dispatch.keep_queued(connection)
+        with self._engine.begin() as connection:
+            stranded = dispatch.take_stranded(connection, STRANDED_BATCH)
+        if stranded:
+            log.info("republishing", runs=len(stranded))
+            self._publish(stranded)
+
+    def _queue_depth(self) -> int:
+        name = self._settings.broker_namespace + topology.JOB_CREATED
+        try:
+            with connect(self._settings, "dispatcher-depth") as connection:
+                declared = connection.channel().queue_declare(name, passive=True)
+        except pika.exceptions.AMQPError:
+            return 0
+        return int(declared.method.message_count)
+
+    def _publish(self, runs: Sequence[Row[Any]]) -> bool:
+        """Publish runs and note which the broker confirmed; tells whether all were."""
+        sent = [(run, self._send(run)) for run in runs]
+        wait([future for _, future in sent], timeout=CONFIRM_TIMEOUT_SECONDS)
+        confirmed: list[uuid.UUID] = []
+        failed: list[Row[Any]] = []
+        for run, future in sent:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                confirmed.append(run.run_id)
+            else:
+                future.cancel()
+                failed.append(run)
+        with self._engine.begin() as connection:
+            if confirmed:
+                dispatch.mark_queued(connection, confirmed)
+            if failed:
+                ids = [run.run_id for run in failed]
+                dispatch.hand_back_unpublished(connection, ids, RETRY_DELAY)
+        for run, future in sent:
+            if run in failed:
+                self._report(run, future)
+        return not failed
+
+    def _send(self, run: Row[Any]) -> "Future[None]":
+        try:
+            return self._publisher.publish(_message(run))
+        except BufferFullError as exc:
+            future: Future[None] = Future()
+            future.set_exception(exc)
+            return future
+
+    def _report(self, run: Row[Any], future: "Future[None]") -> None:
+        error = None if future.cancelled() or not future.done() else future.exception()
+        reason = str(error) if error else "the broker did not confirm in time"
+        log.warning("not_published", run_id=str(run.run_id), job_id=run.id, reason=reason)
+        events.emit(
+            self._publisher,
+            "queue",
+            request_id=run.request_id,
+            job_id=run.id,
+            run_id=str(run.run_id),
+            reason=reason,
+        )
+
+
+def _message(run: Row[Any]) -> Message:
+    """Return the `job_created` message of a run: the job as the API shows it, and the run."""
+    body = {
+        "id": run.id,
+        "title": run.title,
+        "description": run.description,
+        "cpf_cnpj": run.cpf_cnpj,
+        "date": run.date.isoformat(),
+        "priority": run.priority,
+        "status": Status.QUEUED.value,
+        "creator_id": run.creator_id,
+        "creator_email": run.creator_email,
+        "run_id": str(run.run_id),
+        "attempt": run.attempt,
+    }
+    return job_created(body, request_id=run.request_id)

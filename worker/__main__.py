@@ -1,0 +1,46 @@
+"""The worker's commands: `python -m worker COMMAND`."""
+
+import argparse
+import signal
+import sys
+import threading
+from types import FrameType
+
+from core import logs, settings
+from worker.settings import LookupSettings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command that the arguments name and return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    lookups = commands.add_parser("lookups", help="take jobs by priority and look companies up")
+    lookups.set_defaults(run=_lookups)
+    chosen = parser.parse_args(arguments)
+    code: int = chosen.run(chosen)
+    return code
+
+
+def _lookups(_arguments: argparse.Namespace) -> int:
+    from worker.lookups import Lookups  # noqa: PLC0415 each command loads only what it needs
+    from worker.sources.chain import build_chain  # noqa: PLC0415
+
+    config = settings.load(LookupSettings)
+    logs.configure(config, "worker-lookups")
+    Lookups(config, build_chain()).run(_stop_on_signals())
+    return 0
+
+
+def _stop_on_signals() -> threading.Event:
+    stopping = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    return stopping
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""One attempt of a run: look the company up and say how it ended."""
+
+import random
+from datetime import timedelta
+from typing import Any, Protocol
+
+from sqlalchemy import Row
+
+from core import logs
+from core.clock import SAO_PAULO, utc_now
+from core.ledger.models import Status
+from core.ledger.transitions.work import Outcome
+from worker.sources.company import Company
+from worker.sources.errors import RateLimited, SourceError
+
+FIRST_RETRY_SECONDS = 5.0
+RETRY_FACTOR = 3.0
+LONGEST_RETRY_SECONDS = 15 * 60.0
+# A source may ask us to stay away, but not for ever.
+LONGEST_RETRY_AFTER_SECONDS = timedelta(hours=6).total_seconds()
+
+EXHAUSTED = "attempts_exhausted"
+CRASHED = "internal_error"
+
+log = logs.logger(__name__)
+
+
+class Lookup(Protocol):
+    """Finds a company: the chain of sources."""
+
+    def lookup(self, cnpj: str) -> tuple[Company, str]:
+        """Return the company and the name of the source; raises SourceError."""
+        ...
+
+
+def perform(run: Row[Any], chain: Lookup, max_attempts: int) -> Outcome:
+    """Try a claimed run once and return how it ended; never raises."""
+    if run.attempt > max_attempts:
+        return _ended(run, EXHAUSTED, "O processo foi interrompido em todas as tentativas.")
+    asked = utc_now().astimezone(SAO_PAULO)
+    try:
+        company, source = chain.lookup(run.cpf_cnpj)
+    except SourceError as error:
+        log.info("lookup_failed", code=error.code, attempt=run.attempt)
+        return _failed(run, error, max_attempts)
+    except Exception:
+        log.exception("lookup_crashed")
+        return _later(run, CRASHED, "Erro interno ao ler a página.", None, max_attempts)
+    result = {
+        **company.as_dict(),
+        "source": source,
+        "data_pesquisa": asked.strftime("%Y-%m-%d"),
+        "hora_pesquisa": asked.strftime("%H:%M:%S"),
+    }
+    return Outcome(run.run_id, run.attempt, Status.PROCESSED, source=source, company=result)
+
+
+def is_exhausted(outcome: Outcome) -> bool:
+    """Tell whether the run ended because no attempt is left, so its message is a dead letter."""
+    return outcome.error_code == EXHAUSTED
+
+
+def _failed(run: Row[Any], error: SourceError, max_attempts: int) -> Outcome:
+    if isinstance(error, RateLimited):
+        seconds = _pause(run.attempt, error.retry_after)
+        return _queued(run, error.code, error.reason, seconds, counts=False)
+    if error.transient:
+        return _later(run, error.code, error.reason, error.retry_after, max_attempts)
+    return _ended(run, error.code, error.reason)
+
+
+def _later(
+    run: Row[Any], code: str, detail: str, retry_after: float | None, max_attempts: int
+) -> Outcome:
+    if run.attempt >= max_attempts:
+        return _ended(run, EXHAUSTED, f"{detail} (depois de {run.attempt} tentativas)")
+    return _queued(run, code, detail, _pause(run.attempt, retry_after), counts=True)
+
+
+def _queued(run: Row[Any], code: str, detail: str, seconds: float, *, counts: bool) -> Outcome:
+    return Outcome(
+        run.run_id,
+        run.attempt,
+        Status.QUEUED,
+        error_code=code,
+        error_detail=detail,
+        retry_in=seconds,
+        counts=counts,
+    )
+
+
+def _ended(run: Row[Any], code: str, detail: str) -> Outcome:
+    return Outcome(run.run_id, run.attempt, Status.ERROR, error_code=code, error_detail=detail)
+
+
+def _pause(attempt: int, retry_after: float | None) -> float:
+    """Return seconds to wait: what the source asked for, else exponential backoff; jittered."""
+    if retry_after is not None:
+        return min(retry_after, LONGEST_RETRY_AFTER_SECONDS) + random.uniform(0, 1)  # noqa: S311
+    backoff = FIRST_RETRY_SECONDS * RETRY_FACTOR ** (attempt - 1)
+    return min(backoff, LONGEST_RETRY_SECONDS) * random.uniform(0.5, 1.5)  # noqa: S311

@@ -1,0 +1,204 @@
+"""The consumer of jobs: `python -m worker lookups`.
+
+One thread owns the connections to the broker and the database; a pool fetches and parses. Each
+turn settles all that finished in one transaction and claims all that arrived in another, and only
+then acknowledges: group commit without a batch barrier. At least once for the page, exactly once
+for the result: a message is acknowledged after its run is settled, and a settled run is never
+claimed again.
+"""
+
+import os
+import queue
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import pika.exceptions
+import structlog
+from sqlalchemy import Row
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from core import logs
+from core.heartbeat import Heartbeat
+from core.ledger import connection as ledger
+from core.ledger.models import Status
+from core.ledger.transitions import WORK_LEASE, work
+from core.ledger.transitions.work import Delivery, Outcome
+from worker import attempt
+from worker.deliveries import ConsumerCancelledError, Deliveries
+from worker.settings import LookupSettings
+
+TURN_SECONDS = 1.0
+RECONNECT_SECONDS = 1.0
+SHUTDOWN_SECONDS = 8.0
+RENEW_SECONDS = WORK_LEASE.total_seconds() / 3
+
+UNSTORABLE = "unstorable"
+
+log = logs.logger(__name__)
+
+
+class Lookups:
+    """One worker; `run` goes round until it is told to stop."""
+
+    def __init__(self, settings: LookupSettings, chain: attempt.Lookup) -> None:
+        self._settings = settings
+        self._chain = chain
+        self._name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._engine = ledger.engine(settings, "lookups")
+        self._heartbeat = Heartbeat(settings.heartbeat_file)
+        self._claimed: queue.SimpleQueue[Row[Any]] = queue.SimpleQueue()
+        self._finished: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._deliveries: Deliveries | None = None
+        # What has left the broker and is not settled yet, in this order.
+        self._arrived: list[Delivery] = []
+        self._in_flight: set[uuid.UUID] = set()
+        self._unsettled: list[Outcome] = []
+        self._renew_at = 0.0
+
+    def run(self, stopping: threading.Event) -> None:
+        """Work until `stopping` is set, whatever goes away and comes back meanwhile."""
+        log.info("worker_started", worker=self._name, slots=self._settings.lookup_slots)
+        for slot in range(self._settings.lookup_slots):
+            # Daemons: a page that hangs does not keep the process from ending.
+            threading.Thread(target=self._serve_slot, name=f"slot-{slot}", daemon=True).start()
+        while not stopping.is_set():
+            try:
+                self._consume(stopping)
+            except (pika.exceptions.AMQPError, ConsumerCancelledError, OSError) as exc:
+                log.warning("broker_lost", error=type(exc).__name__)
+                self._arrived = []
+                stopping.wait(RECONNECT_SECONDS)
+        self._engine.dispose()
+        log.info("worker_stopped", worker=self._name)
+
+    def _consume(self, stopping: threading.Event) -> None:
+        deliveries = Deliveries(self._settings, prefetch=self._settings.lookup_slots)
+        self._deliveries = deliveries
+        try:
+            while not stopping.is_set():
+                self._arrived += deliveries.wait(TURN_SECONDS)
+                self._turn(deliveries)
+            self._finish(deliveries)
+        finally:
+            deliveries.close()
+
+    def _turn(self, deliveries: Deliveries) -> None:
+        while not self._finished.empty():
+            self._unsettled.append(self._finished.get())
+        try:
+            self._settle(deliveries)
+            self._claim(deliveries)
+            self._renew()
+            self._heartbeat.beat()
+        except OperationalError as exc:
+            # Messages and outcomes are kept; the next turn tries again.
+            log.warning("database_lost", error=type(exc.orig).__name__)
+            time.sleep(min(TURN_SECONDS, 0.2))
+
+    def _settle(self, deliveries: Deliveries) -> None:
+        if not self._unsettled:
+            return
+        try:
+            self._store(self._unsettled)
+        except OperationalError:
+            raise
+        except DBAPIError:
+            self._store_one_by_one()
+        for outcome in self._unsettled:
+            self._in_flight.discard(outcome.run_id)
+            deliveries.settle(outcome.run_id, dead=attempt.is_exhausted(outcome))
+        self._unsettled = []
+
+    def _store(self, outcomes: Sequence[Outcome]) -> None:
+        with self._engine.begin() as connection:
+            settled = work.settle(connection, outcomes, self._name)
+        for outcome in outcomes:
+            log.info(
+                "run_settled" if outcome.run_id in settled else "run_taken_over",
+                run_id=str(outcome.run_id),
+                status=outcome.status.value,
+                error_code=outcome.error_code,
+            )
+
+    def _store_one_by_one(self) -> None:
+        """Keep what the database refuses of one outcome from holding up the others."""
+        for outcome in self._unsettled:
+            try:
+                self._store([outcome])
+            except OperationalError:
+                raise
+            except DBAPIError:
+                log.exception("outcome_refused", run_id=str(outcome.run_id))
+                self._store([_refused(outcome)])
+
+    def _claim(self, deliveries: Deliveries) -> None:
+        asked = [d for d in self._arrived if d.run_id not in self._in_flight]
+        if not asked:
+            self._arrived = []
+            return
+        with self._engine.begin() as connection:
+            claimed = work.claim(connection, asked, self._name)
+        self._arrived = []
+        for run in claimed:
+            self._in_flight.add(run.run_id)
+            self._claimed.put(run)
+        for delivery in asked:
+            if delivery.run_id not in self._in_flight:
+                log.info("message_dropped", run_id=str(delivery.run_id))
+                deliveries.settle(delivery.run_id)
+
+    def _serve_slot(self) -> None:
+        while True:
+            run = self._claimed.get()
+            with structlog.contextvars.bound_contextvars(
+                request_id=run.request_id, job_id=run.job_id, run_id=str(run.run_id)
+            ):
+                outcome = attempt.perform(run, self._chain, self._settings.max_attempts)
+            self._finished.put(outcome)
+            if self._deliveries is not None:
+                self._deliveries.wake()
+
+    def _renew(self) -> None:
+        if self._in_flight and time.monotonic() >= self._renew_at:
+            with self._engine.begin() as connection:
+                work.renew(connection, list(self._in_flight), self._name)
+            self._renew_at = time.monotonic() + RENEW_SECONDS
+
+    def _finish(self, deliveries: Deliveries) -> None:
+        """Settle what is in flight within a bound, and hand the rest back."""
+        deliveries.stop_consuming()
+        for delivery in self._arrived:
+            deliveries.requeue(delivery.run_id)
+        self._arrived = []
+        deadline = time.monotonic() + SHUTDOWN_SECONDS
+        while self._in_flight and time.monotonic() < deadline:
+            deliveries.wait(min(TURN_SECONDS, deadline - time.monotonic()))
+            self._turn(deliveries)
+        if self._in_flight:
+            self._hand_back(deliveries)
+
+    def _hand_back(self, deliveries: Deliveries) -> None:
+        try:
+            with self._engine.begin() as connection:
+                work.release(connection, list(self._in_flight), self._name)
+        except OperationalError as exc:
+            # The broker redelivers the messages, and a redelivered run may be claimed again.
+            log.warning("database_lost", error=type(exc.orig).__name__)
+        for run_id in self._in_flight:
+            deliveries.requeue(run_id)
+        log.info("runs_handed_back", runs=len(self._in_flight))
+
+
+def _refused(outcome: Outcome) -> Outcome:
+    return Outcome(
+        outcome.run_id,
+        outcome.attempt,
+        Status.ERROR,
+        source=outcome.source,
+        error_code=UNSTORABLE,
+        error_detail="O resultado não pôde ser gravado.",
+    )
