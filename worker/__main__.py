@@ -8,6 +8,7 @@ from types import FrameType
 
 from core import logs, settings
 from worker.settings import LookupSettings
+from worker.sources.cli import add_parse_command
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,6 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     lookups = commands.add_parser("lookups", help="take jobs by priority and look companies up")
     lookups.set_defaults(run=_lookups)
+    add_parse_command(commands)
     chosen = parser.parse_args(arguments)
     code: int = chosen.run(chosen)
     return code
@@ -27,7 +29,7 @@ def _lookups(_arguments: argparse.Namespace) -> int:
 
     config = settings.load(LookupSettings)
     logs.configure(config, "worker-lookups")
-    Lookups(config, build_chain()).run(_stop_on_signals())
+    Lookups(config, build_chain(config)).run(_stop_on_signals())
     return 0
 
 

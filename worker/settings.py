@@ -3,9 +3,10 @@
 from pydantic import PositiveInt, SecretStr
 
 from core.settings import BrokerSettings, LedgerSettings
+from worker.sources.settings import SourceSettings
 
 
-class LookupSettings(BrokerSettings, LedgerSettings):
+class LookupSettings(BrokerSettings, LedgerSettings, SourceSettings):
     """Settings of `python -m worker lookups`.
 
     `lookup_slots` is how many pages are fetched at once; `max_attempts` how often a run is tried.

@@ -1,0 +1,1 @@
+"""Where companies' data comes from: one module per source, one form of answer."""

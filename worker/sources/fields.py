@@ -1,0 +1,200 @@
+"""One form for each field, whatever the source: pure functions, text (or JSON value) in, text out.
+
+What cannot be read as its field becomes `""`; nothing here raises.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from datetime import date as calendar_date
+from decimal import Decimal, InvalidOperation
+
+# Asterisks hide or pad a value; "Não informada" may have lost its accent.
+_PLACEHOLDER_BEGINS = "*nN"
+_PLACEHOLDER = re.compile(r"[*\s]+|n[^\x00-\x7f]*a?o informad[ao]", re.IGNORECASE)
+_ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?![0-9])")
+_BRAZILIAN_DATE = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})(?![0-9])")
+_COMPACT_DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})$")
+_CNPJ = re.compile(r"[0-9A-Z]{12}[0-9]{2}")
+_NOT_ALPHANUMERIC = re.compile(r"[^0-9A-Za-z]+")
+_NOT_DIGIT = re.compile(r"[^0-9]+")
+_UF = re.compile(r"[A-Z]{2}")
+_ACTIVITY_CODE = re.compile(r"[0-9]{2}\.?[0-9]{2}-?[0-9][-/]?[0-9]{2}")
+_LICENCE_NOTE = re.compile(r"\s*\((?:n\S*\s+)?dispensada\s*\*?\)", re.IGNORECASE)
+_LEGAL_NATURE = re.compile(r"([0-9]{3})-?([0-9])(?:\s*-\s*(.*))?")
+_THOUSANDS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+")
+_MAX_AMOUNT_DIGITS = 18
+
+_STATUS_CODES = {"1": "NULA", "2": "ATIVA", "3": "SUSPENSA", "4": "INAPTA", "8": "BAIXADA"}
+_SIZE_CODES = {"1": "ME", "3": "EPP", "5": "DEMAIS"}
+_SIZES = {
+    "EPP": re.compile(r"\bEPP\b|PEQUENO"),
+    "ME": re.compile(r"\bMEI?\b|\bMICRO"),
+    "DEMAIS": re.compile(r"DEMAIS"),
+}
+
+
+def text(value: object) -> str:
+    """Return the value's text, spaces collapsed; `""` for null, placeholders and containers."""
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return str(value)
+    clean = " ".join(value.split()) if isinstance(value, str) else ""
+    if not clean.isprintable():
+        clean = " ".join("".join(char for char in clean if char.isprintable()).split())
+    if not clean.isascii():
+        clean = unicodedata.normalize("NFC", clean)
+    # The first letter spares most values the expression.
+    return "" if clean[:1] in _PLACEHOLDER_BEGINS and _PLACEHOLDER.fullmatch(clean) else clean
+
+
+def plain(value: object) -> str:
+    """Return the text in upper case without accents, to compare words with."""
+    clean = text(value).upper()
+    if clean.isascii():
+        return clean
+    decomposed = unicodedata.normalize("NFD", clean)
+    return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+def date(value: object) -> str:
+    """Return `YYYY-MM-DD` for a text that begins with an ISO or Brazilian date, or is YYYYMMDD."""
+    clean = text(value)
+    if match := _BRAZILIAN_DATE.match(clean):
+        day, month, year = match.groups()
+    elif match := _ISO_DATE.match(clean) or _COMPACT_DATE.match(clean):
+        year, month, day = match.groups()
+    else:
+        return ""
+    try:
+        return calendar_date(int(year), int(month), int(day)).isoformat()
+    except ValueError:
+        return ""
+
+
+def cnpj(value: object) -> str:
+    """Return the 14 characters of a CNPJ, which as a JSON number has lost its leading zeros."""
+    compact = _NOT_ALPHANUMERIC.sub("", text(value)).upper()
+    if isinstance(value, int):
+        compact = compact.zfill(14)
+    return compact if _CNPJ.fullmatch(compact) else ""
+
+
+def head_or_branch(value: object) -> str:
+    """Return `MATRIZ` or `FILIAL` from that word, the registry's code 1 or 2, or a truth value."""
+    if isinstance(value, bool):
+        return "MATRIZ" if value else "FILIAL"
+    word = plain(value)
+    if word in {"1", "MATRIZ"}:
+        return "MATRIZ"
+    return "FILIAL" if word in {"2", "FILIAL"} else ""
+
+
+def postal_code(value: object) -> str:
+    """Return a CEP as `NNNNN-NNN`."""
+    digits = _NOT_DIGIT.sub("", text(value))
+    if len(digits) not in {7, 8} or not digits.strip("0"):
+        return ""
+    padded = digits.zfill(8)
+    return f"{padded[:5]}-{padded[5:]}"
+
+
+def state(value: object) -> str:
+    """Return the two letters of a state (`EX` is abroad)."""
+    letters = text(value).upper()
+    return letters if _UF.fullmatch(letters) else ""
+
+
+def email(value: object) -> str:
+    """Return an e-mail address; pages may break the line within it."""
+    return text(value).replace(" ", "")
+
+
+def size(value: object) -> str:
+    """Return `ME`, `EPP` or `DEMAIS` from the registry's code or any of its spellings."""
+    words = plain(value)
+    if words.isdigit():
+        return _SIZE_CODES.get(words.lstrip("0"), "")
+    return next((known for known, spelling in _SIZES.items() if spelling.search(words)), "")
+
+
+def status(value: object) -> str:
+    """Return `ATIVA`, `BAIXADA`, `INAPTA`, `SUSPENSA` or `NULA` from the word or the code."""
+    word = plain(value)
+    if word.isdigit():
+        return _STATUS_CODES.get(word.lstrip("0"), "")
+    # The registry also knows "ATIVA NÃO REGULAR".
+    return next((known for known in _STATUS_CODES.values() if word.startswith(known)), "")
+
+
+def activity(code: object, description: object = "") -> str:
+    """Return `NN.NN-N-NN - description` from a CNAE code in any spelling and its description.
+
+    Without a description it is the code alone; without a code there is no activity.
+    """
+    digits = _NOT_DIGIT.sub("", text(code)).zfill(7)
+    if len(digits) != len("NNNNNNN") or not digits.strip("0"):
+        return ""
+    formatted = f"{digits[:2]}.{digits[2:4]}-{digits[4]}-{digits[5:]}"
+    said = _without_licence_note(text(description))
+    return f"{formatted} - {said}" if said else formatted
+
+
+def activity_line(value: object) -> str:
+    """Return the activity that a line like `NN.NN-N-NN - description (Dispensada *)` tells.
+
+    The description may hold more dashes. A line without a code is returned as it is.
+    """
+    line = _without_licence_note(text(value))
+    code, _, description = line.partition(" - ")
+    return activity(code, description) if _ACTIVITY_CODE.fullmatch(code) else text(line)
+
+
+def _without_licence_note(line: str) -> str:
+    return _LICENCE_NOTE.sub("", line) if "(" in line else line
+
+
+def activities(lines: Iterable[str]) -> tuple[str, ...]:
+    """Return the activities without blanks and repetitions, in order."""
+    return tuple(dict.fromkeys(line for line in lines if line))
+
+
+def legal_nature(code: object, description: object = "") -> str:
+    """Return `NNN-N - description`; `code` may already hold the description."""
+    line = text(code)
+    match = _LEGAL_NATURE.fullmatch(line)
+    if not match:
+        return text(description) or ("" if line.isdigit() else line)
+    said = text(description) or text(match[3])
+    formatted = f"{match[1]}-{match[2]}"
+    return f"{formatted} - {said}" if said else formatted
+
+
+def phones(*values: object) -> str:
+    """Return each number as `(NN) NNNN-NNNN`, joined by ` / `, repetitions dropped."""
+    numbers = (_phone(part) for value in values for part in text(value).split("/"))
+    return " / ".join(dict.fromkeys(number for number in numbers if number))
+
+
+def _phone(raw: str) -> str:
+    digits = _NOT_DIGIT.sub("", raw).lstrip("0")
+    if not digits:
+        return ""
+    if len(digits) in {10, 11}:
+        return f"({digits[:2]}) {digits[2:-4]}-{digits[-4:]}"
+    if len(digits) in {8, 9}:
+        return f"{digits[:-4]}-{digits[-4:]}"
+    return text(raw)
+
+
+def amount(value: object) -> str:
+    """Return money as a decimal string with two places, from a number or `R$ 1.234,56 (…)`."""
+    digits = text(value).partition("(")[0].replace("R$", "").strip()
+    if "," in digits or _THOUSANDS.fullmatch(digits):
+        digits = digits.replace(".", "").replace(",", ".")
+    try:
+        number = Decimal(digits)
+    except InvalidOperation:
+        return ""
+    if not number.is_finite() or number < 0 or number.adjusted() > _MAX_AMOUNT_DIGITS:
+        return ""
+    return f"{number:.2f}"

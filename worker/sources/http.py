@@ -1,0 +1,183 @@
+"""One GET to a source, bounded in time and in size.
+
+`requests` bounds each read, not their sum: a server that drips a byte a second could hold a slot
+for hours. So every read from the socket here, of headers as of the body, gets only what is left
+until one deadline.
+"""
+
+import http.client
+import io
+import math
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from worker.sources.errors import Unavailable
+
+USER_AGENT = "agendador-de-consulta-cnpj/0.1"
+MAX_BODY_BYTES = 2 * 1024 * 1024
+MAX_RETRY_AFTER_SECONDS = 24 * 60 * 60
+MAX_REDIRECTS = 3
+CONNECT_SECONDS = 5.0
+_CHUNK_BYTES = 64 * 1024
+_REDIRECTS = {301, 302, 303, 307, 308}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a server answered; `retry_after` is in seconds."""
+
+    status: int
+    body: bytes
+    retry_after: float | None = None
+
+
+def new_session(connections: int = 32) -> requests.Session:
+    """Return a session for any number of threads that keeps connections and no cookies.
+
+    It ignores the environment: no proxy and no `.netrc` password is taken from there.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"})
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Adapter(pool_maxsize=connections))
+    return session
+
+
+def get(session: requests.Session, url: str, *, timeout: float) -> Reply:
+    """Return the answer to a GET; at most `timeout` seconds, redirects within the host included.
+
+    Raises Unavailable when there is none: no connection, too slow, too large, cut short, or a
+    redirect to elsewhere.
+    """
+    try:
+        with _deadline(timeout):
+            return _follow(session, url, timeout)
+    except requests.Timeout as exc:
+        raise Unavailable(reason="A fonte demorou demais para responder.") from exc
+    except requests.RequestException as exc:
+        # A read that times out within the body arrives as a ConnectionError.
+        raise Unavailable(reason="Não foi possível obter a resposta da fonte.") from exc
+
+
+def _follow(session: requests.Session, url: str, timeout: float) -> Reply:
+    for _ in range(MAX_REDIRECTS + 1):
+        with session.get(
+            url,
+            timeout=(min(CONNECT_SECONDS, timeout), timeout),
+            stream=True,
+            allow_redirects=False,
+        ) as response:
+            if response.status_code not in _REDIRECTS:
+                retry_after = _retry_after(response.headers.get("Retry-After", ""))
+                return Reply(response.status_code, _body(response), retry_after)
+            target = urljoin(url, response.headers.get("Location", ""))
+        if urlsplit(target)[:2] != urlsplit(url)[:2]:
+            break
+        url = target
+    raise Unavailable(reason="A fonte redirecionou a consulta para outro endereço.")
+
+
+def _body(response: requests.Response) -> bytes:
+    body = bytearray()
+    for chunk in response.iter_content(_CHUNK_BYTES):
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise Unavailable(reason="A resposta da fonte é grande demais.")
+    return bytes(body)
+
+
+def _retry_after(header: str) -> float | None:
+    """Return the seconds of a Retry-After header, a number or a date (RFC 9110, 10.2.3)."""
+    header = header.strip()
+    if header.isdecimal():
+        return min(float(header[:9]), MAX_RETRY_AFTER_SECONDS)
+    try:
+        moment = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    seconds = (aware - datetime.now(UTC)).total_seconds()
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+class _Current(threading.local):
+    deadline = math.inf
+
+
+_current = _Current()
+
+
+@contextmanager
+def _deadline(seconds: float) -> Iterator[None]:
+    _current.deadline = time.monotonic() + seconds
+    try:
+        yield
+    finally:
+        _current.deadline = math.inf
+
+
+class _TimedSocket(io.RawIOBase):
+    """A socket's bytes, each read of which may last until this thread's deadline."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._raw = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = _current.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the deadline has passed")
+        self._socket.settimeout(None if left == math.inf else left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(_TimedSocket(sock))
+
+
+class _Connection(HTTPConnection):
+    response_class = _TimedResponse
+
+
+class _TlsConnection(HTTPSConnection):
+    response_class = _TimedResponse
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
