@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from devstack.process import DevstackError, NotReadyError
 
 LOOPBACK = "127.0.0.1"
 CONNECT_TIMEOUT_SECONDS = 1.0
+BOOK = "ports.json"
 
 
 def is_free(port: int) -> bool:
@@ -32,20 +33,20 @@ def free(count: int) -> list[int]:
         return [probe.getsockname()[1] for probe in probes]
 
 
+def remember(home: Path, ports: Mapping[str, int]) -> None:
+    """Make these the only ports that a home remembers."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / BOOK).write_text(json.dumps(ports, indent=2))
+
+
 def remembered(home: Path, names: Iterable[str]) -> dict[str, int]:
-    """Return a port for each name: the one chosen the last time in this home, else a free one."""
-    book = home / "ports.json"
+    """Return a port for each name: the one that this home remembers, else a free one from now."""
+    book = home / BOOK
     known: dict[str, int] = json.loads(book.read_text()) if book.exists() else {}
     missing = [name for name in names if name not in known]
     known |= dict(zip(missing, free(len(missing)), strict=True))
-    home.mkdir(parents=True, exist_ok=True)
-    book.write_text(json.dumps(known, indent=2))
+    remember(home, known)
     return {name: known[name] for name in names}
-
-
-def forget(home: Path) -> None:
-    """Choose anew the next time: for a home in which nothing runs."""
-    (home / "ports.json").unlink(missing_ok=True)
 
 
 def require_free(port: int, setting: str) -> None:

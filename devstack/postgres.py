@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import psycopg2
+import psycopg2.extensions
 
 from devstack.process import DevstackError, NotReadyError, Program
 
@@ -23,6 +24,7 @@ UNPRIVILEGED_USER = "nobody"
 # sockaddr_un.sun_path holds 108 bytes on Linux and 104 on macOS, the final NUL included.
 SOCKET_PATH_LIMIT = 100
 INITDB_TIMEOUT_SECONDS = 60
+CONNECT_TIMEOUT_SECONDS = 5
 SETTINGS = {"listen_addresses": "", "max_connections": "200", "timezone": "UTC"}
 # Safe against a killed process, not against a power cut: for data that is thrown away.
 THROWAWAY_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -54,6 +56,22 @@ def program(home: Path, *, durable: bool = True) -> Program:
 def url(home: Path, database: str = "postgres") -> str:
     """Return the SQLAlchemy URL of a database on this home's server."""
     return f"postgresql+psycopg2://postgres@/{database}?host={socket_folder(home)}"
+
+
+def connect(home: Path) -> psycopg2.extensions.connection:
+    """Return an administrator's connection, in autocommit, to the database ``postgres``.
+
+    Raises:
+        psycopg2.OperationalError: the server does not answer.
+    """
+    connection = psycopg2.connect(
+        host=str(socket_folder(home)),
+        user="postgres",
+        dbname="postgres",
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+    )
+    connection.autocommit = True
+    return connection
 
 
 def socket_folder(home: Path) -> Path:
@@ -128,8 +146,6 @@ def _initdb(home: Path) -> None:
 
 def _ready(home: Path) -> None:
     try:
-        psycopg2.connect(
-            host=str(socket_folder(home)), user="postgres", dbname="postgres", connect_timeout=5
-        ).close()
+        connect(home).close()
     except psycopg2.OperationalError as error:
         raise NotReadyError(str(error).strip()) from error

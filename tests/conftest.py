@@ -5,23 +5,20 @@ at the broker, an empty inbox. Only the servers that the collected tests need ar
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import closing
 from typing import Any
 
 import pika
-import psutil
-import psycopg2
 import pymongo
 import pytest
 
 from core.broker import topology
-from devstack import ports, postgres
-from devstack.process import Program, end_all
+from devstack import homes, ports, postgres
+from devstack.process import Program
 from devstack.servers import PORTS, ROOT, Servers, start_together
 from tests.clients import Broker, Inbox, Registry
 
@@ -41,17 +38,11 @@ TEMPLATE = "ledger_template"
 @pytest.fixture(scope="session")
 def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
     """Start the servers of this run (see devstack.servers), those that it needs running."""
-    _sweep()
-    home = ROOT / "var" / f"test-{os.getpid()}"
-    home.mkdir(parents=True)
-    running = Servers(home, ports.remembered(home, PORTS), durable=False)
-    wanted = {name for item in request.session.items for name in _needed(item)}
-    programs = [program for name, program in running.programs().items() if name in wanted]
-    try:
-        start_together(programs)
+    with homes.throwaway("test") as home:
+        running = Servers(home, ports.remembered(home, PORTS), durable=False)
+        wanted = {name for item in request.session.items for name in _needed(item)}
+        start_together(p for name, p in running.programs().items() if name in wanted)
         yield running
-    finally:
-        _discard(home)  # killing is quicker than stopping, and nothing here is worth keeping
 
 
 @pytest.fixture
@@ -150,30 +141,10 @@ def _needed(item: pytest.Item) -> set[str]:
     return {server for name in fixtures for server in NEEDED_BY.get(name, ())}
 
 
-def _sweep() -> None:
-    """Clear away what a run that was killed left behind."""
-    for home in (ROOT / "var").glob("test-*"):
-        if not psutil.pid_exists(int(home.name.removeprefix("test-"))):
-            _discard(home)
-
-
-def _discard(home: Path) -> None:
-    end_all(home)
-    postgres.discard(home)
-    shutil.rmtree(home)
-
-
 def _fresh_name(kind: str) -> str:
     return f"{kind}_{uuid.uuid4().hex[:12]}"
 
 
 def _administer(servers: Servers, statement: str) -> None:
-    connection = psycopg2.connect(
-        host=str(postgres.socket_folder(servers.home)), user="postgres", dbname="postgres"
-    )
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-    finally:
-        connection.close()
+    with closing(postgres.connect(servers.home)) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
