@@ -7,7 +7,7 @@ import threading
 from types import FrameType
 
 from core import logs, settings
-from worker.settings import LookupSettings
+from worker.settings import LookupSettings, MailerSettings
 from worker.sources.cli import add_parse_command
 
 
@@ -17,6 +17,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     lookups = commands.add_parser("lookups", help="take jobs by priority and look companies up")
     lookups.set_defaults(run=_lookups)
+    mail = commands.add_parser("mail", help="send the ledger's unsent mails")
+    mail.set_defaults(run=_mail)
     add_parse_command(commands)
     chosen = parser.parse_args(arguments)
     code: int = chosen.run(chosen)
@@ -30,6 +32,15 @@ def _lookups(_arguments: argparse.Namespace) -> int:
     config = settings.load(LookupSettings)
     logs.configure(config, "worker-lookups")
     Lookups(config, build_chain(config)).run(_stop_on_signals())
+    return 0
+
+
+def _mail(_arguments: argparse.Namespace) -> int:
+    from worker.mailer import Mailer  # noqa: PLC0415 each command loads only what it needs
+
+    config = settings.load(MailerSettings)
+    logs.configure(config, "worker-mail")
+    Mailer(config).run(_stop_on_signals())
     return 0
 
 

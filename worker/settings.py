@@ -3,6 +3,7 @@
 from pydantic import PositiveInt, SecretStr
 
 from core.settings import BrokerSettings, LedgerSettings
+from worker.addresses import AddressText
 from worker.sources.settings import SourceSettings
 
 
@@ -24,5 +25,5 @@ class MailerSettings(LedgerSettings):
     smtp_user: str = ""
     smtp_password: SecretStr = SecretStr("")
     smtp_starttls: bool = False
-    mail_from: str = "Agendador de consultas <agendador@localhost>"
+    mail_from: AddressText = "Agendador de consultas <agendador@localhost>"
     max_mail_attempts: PositiveInt = 8

@@ -2,13 +2,13 @@
 
 import hashlib
 from datetime import datetime
-from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
 from core.clock import SAO_PAULO
+from worker.addresses import parse_address
 from worker.mails.contexts import clean
 
 
@@ -32,10 +32,10 @@ def seal(
     from the key, so that a receiver who gets a mail twice can tell. Raises MailError for a
     recipient or a sender that is no address.
     """
-    origin = _address(sender)
+    origin = _address(sender, "sender")
     message = EmailMessage(policy=SMTP)
     message["From"] = origin
-    message["To"] = _address(recipient)
+    message["To"] = _address(recipient, "recipient")
     message["Subject"] = clean(subject)
     message["Date"] = format_datetime(date.astimezone(SAO_PAULO))
     message["Message-ID"] = f"<{_digest(key)}@{origin.domain}>"
@@ -47,21 +47,11 @@ def seal(
     return message
 
 
-def _address(text: str) -> Address:
-    """Return the one address that `text` holds, which may have a name before it.
-
-    A domain with accents is written in its ASCII form (RFC 5891), which every server takes.
-    """
+def _address(text: str, role: str) -> Address:
     try:
-        header = SMTP.header_factory("To", text)
-        (found,) = header.addresses
-        domain = found.domain.encode("idna").decode("ascii")
-        address = Address(found.display_name, found.username, domain)
-    except (ValueError, IndexError, MessageError) as exc:
-        raise MailError("the sender or the recipient is not one e-mail address") from exc
-    if header.defects or not (address.username and address.domain):
-        raise MailError("the sender or the recipient is not one e-mail address")
-    return address
+        return parse_address(text)
+    except ValueError as exc:
+        raise MailError(f"the {role} is {exc}") from exc
 
 
 def _digest(key: str) -> str:

@@ -1,0 +1,186 @@
+"""The mailer: `python -m worker mail` sends the ledger's unsent mails. Any number may run at once.
+
+At least once: a mail is marked sent right after the server took it, so only a crash between the
+two sends it again, with the same `Message-ID`. A mail that the server refuses is put off or given
+up alone. A server that takes no mail at all counts against none: the mails are handed back, and
+the mailer rests longer and longer.
+"""
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import timedelta
+from email.message import EmailMessage
+from typing import Any
+
+import psycopg2
+from sqlalchemy import Row
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from core import logs
+from core.heartbeat import Heartbeat
+from core.ledger import connection as ledger
+from core.ledger.transitions import mails
+from worker.mails import MailError, render
+from worker.mails.smtp import LONGEST_MAIL_SECONDS, MailServer, RefusedError, ServerAwayError
+from worker.settings import MailerSettings
+
+POLL_SECONDS = 1.0
+BATCH = 20
+# A claimed mail is begun within these seconds or handed back: then it ends within the lease.
+BEGIN_SECONDS = 30.0
+LEASE = timedelta(seconds=BEGIN_SECONDS + LONGEST_MAIL_SECONDS + 10.0)
+
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 10.0
+FIRST_DELAY_SECONDS = 10.0
+DELAY_GROWTH = 3
+LONGEST_DELAY_SECONDS = 3600.0
+
+DATABASE_LOST = (OperationalError, InterfaceError, psycopg2.OperationalError)
+
+log = logs.logger(__name__)
+
+
+class Mailer:
+    """One mailer with its connections; `run` goes round until it is told to stop."""
+
+    def __init__(self, settings: MailerSettings) -> None:
+        self._settings = settings
+        self._engine = ledger.engine(settings, "mailer")
+        self._listener = ledger.Listener(settings, "mailer", [ledger.MAIL_CHANNEL])
+        self._server = MailServer(settings)
+        self._heartbeat = Heartbeat(settings.heartbeat_file)
+        self._stopping = threading.Event()
+        self._pauses = 0
+
+    def run(self, stopping: threading.Event) -> None:
+        """Send until `stopping` is set, whatever goes away and comes back meanwhile.
+
+        The mail in flight is finished; what else is claimed is handed back.
+        """
+        self._stopping = stopping
+        log.info("mailer_started", server=f"{self._settings.smtp_host}:{self._settings.smtp_port}")
+        while not stopping.is_set():
+            try:
+                self._listener.wait(POLL_SECONDS)
+                while not stopping.is_set() and self._send_batch():
+                    pass
+                self._heartbeat.beat()
+                self._pauses = 0
+            except DATABASE_LOST as exc:
+                self._pause("database_lost", type(exc).__name__)
+            except ServerAwayError as exc:
+                self._pause("smtp_server_away", str(exc))
+        self._server.close()
+        self._listener.close()
+        self._engine.dispose()
+        log.info("mailer_stopped")
+
+    def _pause(self, event: str, error: str) -> None:
+        seconds = _grown(FIRST_PAUSE_SECONDS, 2, self._pauses, LONGEST_PAUSE_SECONDS)
+        self._pauses += 1
+        log.warning(event, error=error, retry_in_seconds=round(seconds, 1))
+        self._stopping.wait(seconds)
+
+    def _send_batch(self) -> bool:
+        """Send mails that are due, at most a batch of them, and tell whether there were any."""
+        claimed_at = time.monotonic()
+        with self._engine.begin() as connection:
+            claimed = mails.claim_mails(connection, BATCH, LEASE)
+        waiting = deque(claimed)
+        try:
+            while waiting and not self._stopping.is_set():
+                self._server.connect()
+                if time.monotonic() - claimed_at > BEGIN_SECONDS:
+                    break
+                self._send(waiting)
+                self._heartbeat.beat()
+        finally:
+            self._release([mail.id for mail in waiting], claimed_at)
+        return bool(claimed)
+
+    def _release(self, ids: list[int], claimed_at: float) -> None:
+        # Past the lease they may be another mailer's already.
+        if ids and time.monotonic() - claimed_at < LEASE.total_seconds():
+            with self._engine.begin() as connection:
+                mails.release_mails(connection, ids)
+            log.info("mails_handed_back", mails=len(ids))
+
+    def _send(self, waiting: deque[Row[Any]]) -> None:
+        """Send the first waiting mail and write down what became of it."""
+        mail = waiting.popleft()
+        try:
+            self._server.send(self._message(mail))
+        except ServerAwayError:
+            waiting.appendleft(mail)
+            raise
+        except MailError as exc:
+            self._give_up(mail, "not a mail", str(exc))
+        except RefusedError as exc:
+            if exc.permanent or mail.attempts >= self._settings.max_mail_attempts:
+                self._give_up(mail, exc.step, str(exc))
+            else:
+                self._put_off(mail, exc.step, str(exc))
+        else:
+            self._note(mails.mark_mail_sent, mail.id)
+            self._pauses = 0
+            log.info("mail_sent", mail_id=mail.id, kind=mail.kind, attempt=mail.attempts)
+
+    def _message(self, mail: Row[Any]) -> EmailMessage:
+        try:
+            return render(
+                mail.kind,
+                mail.context,
+                key=mail.key,
+                recipient=mail.recipient,
+                sender=self._settings.mail_from,
+            )
+        except MailError:
+            raise
+        except Exception as exc:
+            log.exception("mail_not_rendered", mail_id=mail.id, kind=mail.kind)
+            raise RefusedError("rendering", type(exc).__name__, permanent=False) from exc
+
+    def _give_up(self, mail: Row[Any], step: str, why: str) -> None:
+        self._note(mails.mark_mail_failed, mail.id, why)
+        log.error("mail_failed", mail_id=mail.id, kind=mail.kind, attempt=mail.attempts, step=step)
+
+    def _put_off(self, mail: Row[Any], step: str, why: str) -> None:
+        seconds = _grown(
+            FIRST_DELAY_SECONDS, DELAY_GROWTH, mail.attempts - 1, LONGEST_DELAY_SECONDS
+        )
+        self._note(mails.retry_mail, mail.id, why, timedelta(seconds=seconds))
+        log.warning(
+            "mail_put_off",
+            mail_id=mail.id,
+            kind=mail.kind,
+            attempt=mail.attempts,
+            step=step,
+            retry_in_seconds=round(seconds),
+        )
+
+    def _note(self, change: Callable[..., None], mail_id: int, *details: Any) -> None:
+        """Write down what became of a mail, however long the database is away.
+
+        Forgetting it would send the mail again. When told to stop, it tries once more and raises.
+        """
+        while True:
+            try:
+                with self._engine.begin() as connection:
+                    change(connection, mail_id, *details)
+            except DATABASE_LOST as exc:
+                if self._stopping.is_set():
+                    log.error("mail_not_noted", mail_id=mail_id, change=change.__name__)
+                    raise
+                log.warning("database_lost", mail_id=mail_id, error=type(exc).__name__)
+                self._stopping.wait(POLL_SECONDS)
+            else:
+                return
+
+
+def _grown(first: float, factor: int, times: int, longest: float) -> float:
+    """Return an exponentially growing number of seconds, less up to half of it by chance."""
+    return float(min(first * factor ** min(times, 30), longest) * random.uniform(0.5, 1.0))  # noqa: S311

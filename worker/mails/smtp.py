@@ -1,0 +1,184 @@
+"""The mail server, over one connection that is kept open (SMTP, RFC 5321).
+
+    SmtpError
+    ├── ServerAwayError  the server takes no mail at all now: nothing is said about this mail
+    └── RefusedError     the server, asked for this mail, did not take it
+
+A connection that breaks before the server has taken the sender is the server's fault; one that
+breaks later is laid at the mail's door, because a mail that makes the server hang up would
+otherwise be tried for ever, before all others.
+"""
+
+import smtplib
+import ssl
+import time
+from contextlib import suppress
+from email.message import EmailMessage
+
+from worker.mails.contexts import clean, clip
+from worker.settings import MailerSettings
+
+# No command but the last takes a healthy server long; that one may wait for its spam filter.
+COMMAND_TIMEOUT_SECONDS = 10.0
+DATA_TIMEOUT_SECONDS = 30.0
+# What one mail takes at most: its sender, its recipient, and the two answers to its content.
+LONGEST_MAIL_SECONDS = 2 * COMMAND_TIMEOUT_SECONDS + 2 * DATA_TIMEOUT_SECONDS
+
+# A connection that has rested this long is asked whether it still lives, before it is used.
+IDLE_SECONDS = 5.0
+
+LONGEST_REASON = 500
+_BROKEN = (smtplib.SMTPException, OSError)
+_OK = 250
+_WILL_FORWARD = 251
+_PERMANENT = 500
+
+
+class SmtpError(Exception):
+    """A mail was not taken."""
+
+
+class ServerAwayError(SmtpError):
+    """The server cannot be reached, or refuses us whatever the mail; try later."""
+
+
+class RefusedError(SmtpError):
+    """The server did not take this mail; `permanent` tells that it never will.
+
+    The message holds the server's words and may name the recipient; `step` does not.
+    """
+
+    def __init__(self, step: str, reason: str, *, permanent: bool) -> None:
+        self.step = step
+        self.permanent = permanent
+        super().__init__(clip(clean(f"{step}: {reason}"), LONGEST_REASON))
+
+
+class MailServer:
+    """The server that takes our mails. Not for more than one thread."""
+
+    def __init__(self, settings: MailerSettings) -> None:
+        self._settings = settings
+        self._connection: smtplib.SMTP | None = None
+        self._used_at = 0.0
+
+    def connect(self) -> smtplib.SMTP:
+        """Return the open connection, or a new one when there is none or it has died of rest.
+
+        Raises ServerAwayError when the server cannot be reached or does not want us.
+        """
+        if self._connection is not None and self._is_stale(self._connection):
+            self.close()
+        if self._connection is None:
+            try:
+                self._connection = _open(self._settings)
+            except _BROKEN as exc:
+                raise ServerAwayError(_reason(exc)) from exc
+            self._used_at = time.monotonic()
+        return self._connection
+
+    def send(self, message: EmailMessage) -> None:
+        """Hand one mail over; when this returns, the server has taken charge of it.
+
+        Raises RefusedError when it was not taken, ServerAwayError when none is.
+        """
+        connection = self.connect()
+        self._name_sender(connection, _path(message, "From"))
+        try:
+            _hand_over(connection, _path(message, "To"), message.as_bytes())
+        except RefusedError:
+            self._end_refused(connection)
+            raise
+        except _BROKEN as exc:
+            self.close()
+            raise RefusedError("connection lost", _reason(exc), permanent=False) from exc
+        self._used_at = time.monotonic()
+
+    def close(self) -> None:
+        """Take leave of the server, if there is one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(*_BROKEN):
+                connection.quit()
+            connection.close()
+
+    def _is_stale(self, connection: smtplib.SMTP) -> bool:
+        if time.monotonic() - self._used_at < IDLE_SECONDS:
+            return False
+        try:
+            return connection.noop()[0] != _OK
+        except _BROKEN:
+            return True
+
+    def _name_sender(self, connection: smtplib.SMTP, sender: str) -> None:
+        # All mails have the same sender: a server that refuses it would refuse them all.
+        try:
+            code, words = connection.mail(sender)
+        except _BROKEN as exc:
+            self.close()
+            raise ServerAwayError(_reason(exc)) from exc
+        if code != _OK:
+            self.close()
+            raise ServerAwayError(f"the sender is refused: {_answer(code, words)}")
+
+    def _end_refused(self, connection: smtplib.SMTP) -> None:
+        """Forget the refused mail (RSET), so that the next one may follow."""
+        try:
+            _set_timeout(connection, COMMAND_TIMEOUT_SECONDS)
+            if connection.rset()[0] == _OK:
+                return
+        except _BROKEN:
+            pass
+        self.close()
+
+
+def _open(settings: MailerSettings) -> smtplib.SMTP:
+    connection = smtplib.SMTP(
+        settings.smtp_host, settings.smtp_port, timeout=COMMAND_TIMEOUT_SECONDS
+    )
+    try:
+        connection.ehlo_or_helo_if_needed()
+        if settings.smtp_starttls:
+            connection.starttls(context=ssl.create_default_context())
+        if settings.smtp_user:
+            connection.login(settings.smtp_user, settings.smtp_password.get_secret_value())
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _hand_over(connection: smtplib.SMTP, recipient: str, content: bytes) -> None:
+    _require(*connection.rcpt(recipient), {_OK, _WILL_FORWARD}, "recipient")
+    _set_timeout(connection, DATA_TIMEOUT_SECONDS)
+    try:
+        _require(*connection.data(content), {_OK}, "content")
+    except smtplib.SMTPDataError as exc:
+        _require(exc.smtp_code, exc.smtp_error, set(), "content")
+    _set_timeout(connection, COMMAND_TIMEOUT_SECONDS)
+
+
+def _require(code: int, words: bytes | str, wanted: set[int], step: str) -> None:
+    if code not in wanted:
+        raise RefusedError(step, _answer(code, words), permanent=code >= _PERMANENT)
+
+
+def _set_timeout(connection: smtplib.SMTP, seconds: float) -> None:
+    if connection.sock is not None:
+        connection.sock.settimeout(seconds)
+
+
+def _path(message: EmailMessage, header: str) -> str:
+    path: str = message[header].addresses[0].addr_spec
+    return path
+
+
+def _answer(code: int, words: bytes | str) -> str:
+    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+    return f"{code} {text}"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"{type(error).__name__}: {_answer(error.smtp_code, error.smtp_error)}"
+    return f"{type(error).__name__}: {error}"
