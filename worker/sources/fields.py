@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from datetime import date as calendar_date
 from decimal import Decimal, InvalidOperation
 
+from worker.sources.company import Partner
+
 # Asterisks hide or pad a value; "Não informada" may have lost its accent.
 _PLACEHOLDER_BEGINS = "*nN"
 _PLACEHOLDER = re.compile(r"[*\s]+|n[^\x00-\x7f]*a?o informad[ao]", re.IGNORECASE)
@@ -36,7 +38,7 @@ _SIZES = {
 
 def text(value: object) -> str:
     """Return the value's text, spaces collapsed; `""` for null, placeholders and containers."""
-    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     clean = " ".join(value.split()) if isinstance(value, str) else ""
     if not clean.isprintable():
@@ -153,9 +155,22 @@ def _without_licence_note(line: str) -> str:
     return _LICENCE_NOTE.sub("", line) if "(" in line else line
 
 
+def street(kind: object, name: object) -> str:
+    """Return the name of a street after its kind (`RUA`), unless the name already has it."""
+    before, after = text(kind), text(name)
+    if not before or not after or after.upper().startswith(f"{before.upper()} "):
+        return after
+    return f"{before} {after}"
+
+
 def activities(lines: Iterable[str]) -> tuple[str, ...]:
     """Return the activities without blanks and repetitions, in order."""
     return tuple(dict.fromkeys(line for line in lines if line))
+
+
+def partners(members: Iterable[Partner]) -> tuple[Partner, ...]:
+    """Return the partners that have a name, in order."""
+    return tuple(member for member in members if member.nome)
 
 
 def legal_nature(code: object, description: object = "") -> str:

@@ -6,7 +6,6 @@ way, so each run of such letters counts as one wildcard. The certificate's card 
 one page, each time with 20 more secondary activities.
 """
 
-import codecs
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -15,6 +14,7 @@ from lxml import etree
 
 from worker.sources import fields
 from worker.sources.company import Company, Partner
+from worker.sources.encoding import to_utf8
 from worker.sources.errors import (
     Captcha,
     InvalidCnpj,
@@ -84,23 +84,16 @@ MESSAGES: tuple[tuple[str, type[SourceError]], ...] = (
 
 _LONGEST_LABEL = 400  # with the spaces that pages put around it
 _LONGEST_ACTIVITY = 400
-_ASCII = bytes(range(128))
-_ACCENTED_UTF8 = re.compile(rb"\xc3[\x80-\xbf]")
 _LOST = re.compile(r"[^\x00-\x7f]+|\?+")
 _CNPJ = re.compile(r"[0-9A-Z]{2}\.?[0-9A-Z]{3}\.?[0-9A-Z]{3}/?[0-9A-Z]{4}-?[0-9]{2}")
 _NEXT_ACTIVITY = re.compile(r"(?=[0-9]{2}\.[0-9]{2}-[0-9]-[0-9]{2} - )")
-_BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 _VISIBLE_TEXT = etree.XPath(
     "//text()[normalize-space() and not(parent::script or parent::style or parent::noscript)]",
     smart_strings=False,
 )
 
 
-def parse(page: bytes | str, cnpj: str = "") -> Company:
+def parse(page: bytes, cnpj: str = "") -> Company:
     """Return the company that a certificate or a QSA page shows.
 
     `cnpj` is the one asked for, 14 characters; `""` takes whichever the page shows. A QSA page
@@ -115,7 +108,7 @@ def parse(page: bytes | str, cnpj: str = "") -> Company:
     return company
 
 
-def parse_certificate(page: bytes | str, cnpj: str = "") -> Company:
+def parse_certificate(page: bytes, cnpj: str = "") -> Company:
     """Return the company that a certificate shows, as `parse` does; refuse a QSA page."""
     company = parse(page, cnpj)
     if not company.situacao_cadastral:
@@ -123,44 +116,19 @@ def parse_certificate(page: bytes | str, cnpj: str = "") -> Company:
     return company
 
 
-def _tree(page: bytes | str) -> etree._Element:
+def _tree(page: bytes) -> etree._Element:
     if len(page) > MAX_PAGE_BYTES:
         raise Unavailable(reason="A resposta da fonte é grande demais.")
     parser = etree.HTMLParser(
         encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False
     )
     try:
-        root = etree.fromstring(_utf8(page), parser)
+        root = etree.fromstring(to_utf8(page), parser)
     except etree.LxmlError as exc:
         raise LayoutChanged(REQUIRED) from exc
     if root is None:
         raise LayoutChanged(REQUIRED)
     return root
-
-
-def _utf8(page: bytes | str) -> bytes:
-    """Return the page in UTF-8, whatever its meta tag says, without the NULs that would end it."""
-    recoded = _recoded(page) if isinstance(page, bytes) else page.encode("utf-8", "replace")
-    return recoded.replace(b"\0", b"")
-
-
-def _recoded(page: bytes) -> bytes:
-    for mark, encoding in _BYTE_ORDER_MARKS:
-        if page.startswith(mark):
-            return page.decode(encoding, "replace").encode("utf-8", "replace")
-    try:
-        page.decode()
-    except UnicodeDecodeError:
-        return _repaired(page)
-    return page
-
-
-def _repaired(page: bytes) -> bytes:
-    """Return in UTF-8 a page that is windows-1252, or UTF-8 with a stray byte or a cut end."""
-    accented_utf8 = len(_ACCENTED_UTF8.findall(page))
-    others = len(page.translate(None, _ASCII)) - 2 * accented_utf8
-    encoding = "utf-8" if accented_utf8 > others else "cp1252"
-    return page.decode(encoding, "replace").encode()
 
 
 def _wild(text: str) -> str:
@@ -326,7 +294,7 @@ def _qsa(pairs: list[tuple[str, str]]) -> Company:
     return Company(
         cnpj=cnpj,
         nome_empresarial=name,
-        quadro_societario=tuple(partner for partner in partners if partner.nome),
+        quadro_societario=fields.partners(partners),
         capital_social=fields.amount(values["CAPITAL SOCIAL"]),
         data_da_base=fields.date(values.get(ISSUED, "")),
     )
