@@ -74,6 +74,7 @@ def environment(servers: Servers, ports: Mapping[str, int]) -> dict[str, str]:
         "AGENDADOR_URL": agendador,
         "SMTP_HOST": LOOPBACK,
         "SMTP_PORT": str(servers.ports["smtp"]),
+        "SOURCES": "receita",
         "RECEITA_URL": servers.registry_page,
         "SECRETS_DIR": str(_secrets(servers.home)),
     }
