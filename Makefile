@@ -1,0 +1,60 @@
+# `make` alone lists what there is. Everything that runs keeps its state in var/.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EXTRAS := users agendador worker cronjob web dev
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lock demo up down status summary test lint fmt
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/installed ## Install what the suite needs: .venv from the locked requirements, RabbitMQ
+	@bash devstack/install-rabbitmq.sh
+
+$(VENV)/installed: requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$(PYTHON) is older than Python 3.11: use make PYTHON=<a newer one>"; exit 1; }
+	$(PYTHON) -m venv $$($(PYTHON) -c 'import ensurepip' 2>/dev/null || echo --without-pip) $(VENV)
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check \
+		--require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: setup ## Run the main job once and print what happens, on servers of its own
+	@$(BIN)/python -m devstack demo
+
+up: setup ## Start the whole suite in the background
+	@$(BIN)/python -m devstack up
+
+down: ## Stop what `make up` started; the data stays
+	@[ ! -x $(BIN)/python ] || $(BIN)/python -m devstack down
+
+status: ## Show how each process of the suite is
+	@$(BIN)/python -m devstack status
+
+summary: ## Send the summary of the day now, without waiting for 19:00
+	@$(BIN)/python -m devstack summary
+
+test: lint ## Run every check
+	$(BIN)/pytest
+
+lint: setup ## Run the checks that need no servers: style, format, types, imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: setup ## Format the code and fix what can be fixed
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: setup ## Lock the requirements again, after a change in pyproject.toml
+	@for extra in $(EXTRAS); do \
+		echo "requirements/$$extra.txt"; \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --no-header --no-annotate --index-strategy unsafe-best-match \
+			--custom-compile-command "make lock" --extra $$extra pyproject.toml \
+			-o requirements/$$extra.txt || exit 1; \
+	done
