@@ -17,6 +17,7 @@ setup: $(VENV)/installed ## Install what the suite needs: .venv from the locked 
 $(VENV)/installed: requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "$(PYTHON) is older than Python 3.11: use make PYTHON=<a newer one>"; exit 1; }
+	@echo 'Installing the locked requirements in $(VENV): a minute or two'
 	$(PYTHON) -m venv $$($(PYTHON) -c 'import ensurepip' 2>/dev/null || echo --without-pip) $(VENV)
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check \
 		--require-hashes -r requirements/dev.txt

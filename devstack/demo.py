@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email import message_from_string, policy
+from email import message_from_bytes, policy
 from typing import Any, TypeVar
 
 import requests
@@ -217,7 +217,7 @@ def _address(name: str) -> str:
 
 
 def _parsed(mail: dict[str, Any]) -> Any:
-    return message_from_string(mail["Raw"]["Data"], policy=policy.default)
+    return message_from_bytes(mail["Raw"]["Data"].encode(), policy=policy.default)
 
 
 def _at_least(items: list[T], count: int) -> list[T]:

@@ -1,7 +1,7 @@
 """Small clients of the servers that tests look at from the outside."""
 
 from dataclasses import dataclass
-from email import message_from_string, policy
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
@@ -100,7 +100,7 @@ class Registry:
 
 
 def _caught(item: dict[str, Any]) -> CaughtMail:
-    message = message_from_string(item["Raw"]["Data"], policy=policy.default)
+    message = message_from_bytes(item["Raw"]["Data"].encode(), policy=policy.default)
     return CaughtMail(
         recipients=tuple(item["Raw"]["To"]),
         subject=str(message["Subject"]),
@@ -113,4 +113,4 @@ def _caught(item: dict[str, Any]) -> CaughtMail:
 
 def _body(message: EmailMessage, kind: str) -> str:
     part = message.get_body(preferencelist=(kind,))
-    return str(part.get_content()) if part is not None else ""
+    return str(part.get_content()).replace("\r\n", "\n") if part is not None else ""

@@ -29,7 +29,6 @@ NEEDED_BY = {
     "broker": {"epmd", "rabbitmq"},
     "inbox": {"inbox"},
     "registry": {"registry"},
-    "programs": {"postgres", "mongo", "epmd", "rabbitmq", "inbox", "registry"},
 }
 MIGRATION_TIMEOUT_SECONDS = 60
 TEMPLATE = "ledger_template"
@@ -47,10 +46,14 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
 
 @pytest.fixture
 def programs(servers: Servers) -> Iterator[dict[str, Program]]:
-    """Give the servers by name, for a test that stops or kills some; they run again afterwards."""
+    """Give the servers by name, for a test that stops or kills some; they run again afterwards.
+
+    Such a test names the fixtures of the servers that it needs, too.
+    """
     by_name = servers.programs()
+    running = [program for program in by_name.values() if program.process()]
     yield by_name
-    for program in by_name.values():
+    for program in running:
         program.start()
 
 

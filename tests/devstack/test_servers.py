@@ -12,7 +12,7 @@ from core.broker import topology
 from devstack import rabbitmq
 from devstack.process import DevstackError, Program
 from devstack.servers import Servers
-from tests.clients import Broker
+from tests.clients import Broker, Registry
 
 
 def count_jobs(database_url: str) -> int:
@@ -90,7 +90,9 @@ def test_a_wrong_control_command_is_refused_with_what_the_program_said(
         rabbitmq.control(servers.home, servers.rabbitmq_ports, "no_such_command")
 
 
-def test_starting_a_program_that_runs_leaves_it_as_it_is(programs: dict[str, Program]) -> None:
+def test_starting_a_program_that_runs_leaves_it_as_it_is(
+    programs: dict[str, Program], registry: Registry
+) -> None:
     before = programs["registry"].process()
 
     programs["registry"].start()
