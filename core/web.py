@@ -104,9 +104,9 @@ def create_app(
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     }
     app.register_blueprint(get_swaggerui_blueprint("/swagger-ui", "/openapi.json"))
-    _trace_requests(app)
+    trace_requests(app)
     _answer_errors(app, publisher, on_refused)
-    _add_health(app, checks)
+    add_health(app, checks)
     return app
 
 
@@ -141,7 +141,9 @@ def request_id() -> str:
     return known
 
 
-def _trace_requests(app: APIFlask) -> None:
+def trace_requests(app: APIFlask) -> None:
+    """Give every request its id, its log line and its figures; first in line for each request."""
+
     @app.before_request
     def begin() -> None:
         given = request.headers.get("X-Request-ID", "")
@@ -190,19 +192,24 @@ def _answer_errors(
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:
-        log.error("unhandled_exception", exc_info=error)
-        # Only the frames: the text of an exception may hold what a user typed.
-        events.emit(
-            publisher,
-            "exception",
-            request_id=g.request_id,
-            service=app.import_name,
-            type=type(error).__name__,
-            method=request.method,
-            route=request.url_rule.rule if request.url_rule else "unknown",
-            stack="".join(traceback.format_tb(error.__traceback__)),
-        )
+        report(publisher, app.import_name, error)
         return refuse(SERVER_ERROR)
+
+
+def report(publisher: Publisher, service: str, error: Exception) -> None:
+    """Log an exception that no view handled and send its `exception_error` event."""
+    log.error("unhandled_exception", exc_info=error)
+    # Only the frames: the text of an exception may hold what a user typed.
+    events.emit(
+        publisher,
+        "exception",
+        request_id=g.request_id,
+        service=service,
+        type=type(error).__name__,
+        method=request.method,
+        route=request.url_rule.rule if request.url_rule else "unknown",
+        stack="".join(traceback.format_tb(error.__traceback__)),
+    )
 
 
 def stop(status: int, message: str) -> HTTPError:
@@ -210,7 +217,9 @@ def stop(status: int, message: str) -> HTTPError:
     return HTTPError(status, message, extra_data={"ours": True})
 
 
-def _add_health(app: APIFlask, checks: Mapping[str, Check]) -> None:
+def add_health(app: APIFlask, checks: Mapping[str, Check]) -> None:
+    """Add `/healthz`, `/readyz`, which asks each of `checks`, and `/metrics`."""
+
     @app.get("/healthz")
     @app.doc(tags=["health"], summary="The process answers")
     def healthz() -> Response:
