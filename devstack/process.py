@@ -22,8 +22,8 @@ POLL_SECONDS = 0.05
 CLOCK_TOLERANCE_SECONDS = 2.0
 LOG_TAIL_LINES = 25
 
-# The processes that this very process started: it has to reap them.
-_children: dict[int, subprocess.Popen[bytes]] = {}
+# The processes that this very process started, by record: it has to reap them.
+_children: dict[Path, subprocess.Popen[bytes]] = {}
 
 
 class DevstackError(Exception):
@@ -86,6 +86,7 @@ class Program:
             DevstackError: it ended or was not ready in time; the message holds the log's tail.
         """
         if self.process() is None:
+            self._forget()
             self._spawn()
         self.wait_ready()
 
@@ -143,17 +144,16 @@ class Program:
                 start_new_session=True,
                 **_account(self.user),
             )
-        _children[child.pid] = child
+        _children[self.record] = child
         started = psutil.Process(child.pid).create_time()
         self.record.write_text(json.dumps({"pid": child.pid, "started": started}))
 
     def _forget(self) -> None:
-        if not self.record.exists():
-            return
-        child = _children.pop(json.loads(self.record.read_text())["pid"], None)
+        """Forget the process, which has ended."""
+        self.record.unlink(missing_ok=True)
+        child = _children.pop(self.record, None)
         if child is not None:
             child.wait()
-        self.record.unlink()
 
     def _failure(self, what: str) -> DevstackError:
         return DevstackError(f"{self.name} {what}. The end of {self.log}:\n{tail(self.log)}")
