@@ -2,11 +2,19 @@
 
 from apiflask import APIFlask
 from sqlalchemy import text
+from werkzeug.routing import IntegerConverter
 
-from agendador import cli, database
+from agendador import cli, database, errors, jobs, results
+from agendador.keys import PublicKeys
 from agendador.settings import AgendadorSettings
-from core import logs, settings, web
+from core import logs, settings, tokens, web
 from core.broker.publisher import Publisher
+
+
+class LedgerId(IntegerConverter):
+    """A number in an address; one that the ledger's bigint cannot hold is not found."""
+
+    regex = r"\d{1,18}"
 
 
 def create_app() -> APIFlask:
@@ -23,7 +31,13 @@ def create_app() -> APIFlask:
         title="Agendador de consultas de CNPJ: consultas",
         publisher=publisher,
         checks={"database": database_answers, "broker": web.broker_check(publisher)},
+        on_refused=errors.report_refused,
     )
+    app.url_map.converters["int"] = LedgerId
     database.configure(app, config)
+    tokens.configure(app, config, PublicKeys(str(config.jwks_url)).find)
+    errors.register(app, publisher)
+    app.register_blueprint(jobs.bp)
+    app.register_blueprint(results.bp)
     cli.register(app, config)
     return app

@@ -5,10 +5,10 @@ Only `users` signs tokens (EdDSA); every service verifies them with the public k
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask, Response
-from flask_jwt_extended import JWTManager, get_jwt
+from flask_jwt_extended import JWTManager, get_jwt, jwt_required
 
 from core.settings import TokenSettings
 from core.web import refuse
@@ -23,6 +23,9 @@ UNAVAILABLE = 503
 # Returns the public key for a `kid`; raises jwt.InvalidTokenError for an unknown one and
 # KeysUnavailableError when the keys cannot be had now.
 KeyFinder = Callable[[str], Any]
+
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 class KeysUnavailableError(Exception):
@@ -43,8 +46,14 @@ class Caller:
         return self.group == GROUP_ADMIN
 
 
+def signed_in(view: View) -> View:
+    """Let only requests with a valid access token reach `view`."""
+    guarded: View = jwt_required()(view)
+    return guarded
+
+
 def caller() -> Caller:
-    """Return who makes the present request; only in a view with `@jwt_required()`."""
+    """Return who makes the present request; only in a view with `@signed_in`."""
     claims = get_jwt()
     return Caller(user_id=claims["sub"], email=claims["email"], group=claims["group"])
 

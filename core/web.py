@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 from apiflask import APIFlask, HTTPError
 from flask import Response, current_app, g, request
+from flask.json.provider import DefaultJSONProvider
 from flask_swagger_ui import get_swaggerui_blueprint
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -77,6 +78,20 @@ class ErrorEnvelope(Envelope):
     errors: dict[str, list[str]] | None = None
 
 
+class Json(DefaultJSONProvider):
+    """JSON as it is answered, with accents and in the order of the code, and as it is read."""
+
+    ensure_ascii = False
+    sort_keys = False
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """Read JSON; raises ValueError for any that cannot be, however deeply it is nested."""
+        try:
+            return super().loads(s, **kwargs)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+
+
 def create_app(
     service: str,
     *,
@@ -98,8 +113,7 @@ def create_app(
         VALIDATION_ERROR_SCHEMA=ErrorEnvelope,
         AUTO_VALIDATION_ERROR_RESPONSE=True,
     )
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json = Json(app)
     app.security_schemes = {
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     }

@@ -11,8 +11,8 @@ from core.clock import utc_now
 log = logs.logger(__name__)
 
 
-def emit(publisher: Publisher, kind: str, *, request_id: str, **fields: Any) -> str:
-    """Send an error event without waiting for the broker and return its id.
+def emit(publisher: Publisher, kind: str, *, request_id: str, **fields: Any) -> str | None:
+    """Send an error event without waiting for the broker and return its id, None if it is lost.
 
     `kind` is a key of `topology.ERROR_QUEUES`; `fields` must hold no password, token or cookie.
     An event for which the buffer has no room is logged and dropped: the answer to the user must
@@ -31,4 +31,5 @@ def emit(publisher: Publisher, kind: str, *, request_id: str, **fields: Any) -> 
         publisher.publish(message)
     except BufferFullError:
         log.error("error_event_dropped", kind=kind, event_id=event_id)
+        return None
     return event_id

@@ -66,4 +66,6 @@ def error_event(kind: str, body: dict[str, Any], *, event_id: str, request_id: s
 
 def encode(body: dict[str, Any]) -> bytes:
     """Return compact UTF-8 JSON; what JSON does not know (UUID, datetime) becomes its text."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str).encode()
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str)
+    # Half of a surrogate pair has no UTF-8; its backslash escape is what JSON writes for it.
+    return text.encode(errors="backslashreplace")

@@ -1,6 +1,15 @@
 """The reads of the ledger."""
 
-from sqlalchemy import Connection, text
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Row, cast, func, select, text
+
+from core.ledger.models import Base
+
+_JOB = Base.metadata.tables["job"]
+_RUN = Base.metadata.tables["run"]
+_RESULT = Base.metadata.tables["result"]
 
 _NEXT_RUN = text("""
     SELECT extract(epoch FROM least(
@@ -26,3 +35,55 @@ def count_unclaimed_past_lease(connection: Connection) -> int:
     """Return how many runs are queued at the broker, or 0 while none of them is past its lease."""
     row = connection.execute(_UNCLAIMED_PAST_LEASE).one()
     return int(row.queued) if row.past else 0
+
+
+def find_job(connection: Connection, job_id: int, creator_id: str) -> Row[Any] | None:
+    """Return a job of this creator, or None."""
+    wanted = select(_JOB).where(_JOB.c.id == job_id, _JOB.c.creator_id == creator_id)
+    return connection.execute(wanted).first()
+
+
+def list_jobs(
+    connection: Connection, creator_id: str, page: int, per_page: int
+) -> tuple[Sequence[Row[Any]], int]:
+    """Return one page of the creator's jobs, newest first, and how many there are."""
+    mine = _JOB.c.creator_id == creator_id
+    rows = connection.execute(
+        select(_JOB)
+        .where(mine)
+        .order_by(_JOB.c.id.desc())
+        .limit(per_page)
+        .offset(_skip(page, per_page))
+    ).all()
+    return rows, connection.execute(select(func.count()).where(mine)).scalar_one()
+
+
+def list_runs(connection: Connection, job_id: int, page: int, per_page: int) -> Sequence[Row[Any]]:
+    """Return one page of a job's runs, latest first, with `duration_ms`."""
+    spent = func.extract("epoch", _RUN.c.finished_at - _RUN.c.started_at) * 1000
+    return connection.execute(
+        select(_RUN, cast(spent, BigInteger).label("duration_ms"))
+        .where(_RUN.c.job_id == job_id)
+        .order_by(_RUN.c.scheduled_for.desc())
+        .limit(per_page)
+        .offset(_skip(page, per_page))
+    ).all()
+
+
+def list_results(
+    connection: Connection, creator_id: str, job_id: int | None, page: int, per_page: int
+) -> Sequence[Row[Any]]:
+    """Return one page of the creator's results, of one job or of all, newest first."""
+    owner = _RESULT.c.creator_id == creator_id
+    wanted = owner if job_id is None else owner & (_RESULT.c.job_id == job_id)
+    return connection.execute(
+        select(_RESULT)
+        .where(wanted)
+        .order_by(_RESULT.c.id.desc())
+        .limit(per_page)
+        .offset(_skip(page, per_page))
+    ).all()
+
+
+def _skip(page: int, per_page: int) -> int:
+    return (page - 1) * per_page

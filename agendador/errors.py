@@ -1,0 +1,114 @@
+"""What the API could not take: told to the caller, and kept at the broker to be made good."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from apiflask import APIFlask, HTTPError
+from flask import Response, current_app, request
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from agendador.schemas import JobIn
+from core import logs, web
+from core.broker import events
+from core.broker.publisher import Publisher
+from core.ledger.transitions.people import (
+    JobEndedError,
+    JobNotFoundError,
+    JobStartedError,
+    NewJob,
+    TransitionError,
+)
+from core.tokens import caller
+
+NOT_FOUND = 404
+CONFLICT = 409
+UNAVAILABLE = 503
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+# An event keeps this much of each field of a refused payload.
+MAX_VALUE_LENGTH = 1_000
+
+# What SQLAlchemy raises while the database cannot be used.
+DATABASE_ERRORS = (OperationalError, InterfaceError, PoolTimeoutError)
+
+log = logs.logger(__name__)
+
+_REFUSALS: dict[type[TransitionError], tuple[int, str]] = {
+    JobNotFoundError: (NOT_FOUND, "Consulta não encontrada."),
+    JobStartedError: (CONFLICT, "A consulta já começou ou terminou e não pode mais ser alterada."),
+    JobEndedError: (CONFLICT, "A consulta já terminou: não há o que cancelar."),
+}
+
+
+def register(app: APIFlask, publisher: Publisher) -> None:
+    """Make `app` answer refused changes and a database that is away."""
+    app.extensions["publisher"] = publisher
+    app.register_error_handler(TransitionError, _refuse_change)
+    for kind in DATABASE_ERRORS:
+        app.register_error_handler(kind, _database_away)
+
+
+def report_refused(errors: dict[str, list[str]]) -> None:
+    """Send what was refused of the present request's body to `payload_error`."""
+    if request.method not in WITH_BODY:
+        return
+    who = caller()
+    events.emit(
+        _publisher(),
+        "payload",
+        request_id=web.request_id(),
+        method=request.method,
+        path=request.path,
+        payload=_known_fields(request.get_json(force=True, silent=True)),
+        errors=errors,
+        creator_id=who.user_id,
+        creator_email=who.email,
+    )
+
+
+def keep_for_later(new: NewJob) -> HTTPError:
+    """Send a job that the database could not take to `database_error`; return what to raise.
+
+    The event holds all that is needed to make the job later, and its idempotency key: should the
+    database have taken it after all, or the client send it again with that key, it is made once.
+    """
+    job = {**asdict(new), "date": new.date.isoformat()}
+    event_id = events.emit(_publisher(), "database", request_id=new.request_id, job=job)
+    log.warning("job_not_stored", event_id=event_id)
+    if event_id is None:
+        return web.stop(UNAVAILABLE, "O banco de dados não respondeu e a consulta não foi criada.")
+    error = web.stop(
+        UNAVAILABLE,
+        "O banco de dados não respondeu. O pedido foi guardado e a consulta será criada na "
+        "recuperação; ao enviar de novo, use o mesmo cabeçalho Idempotency-Key desta resposta.",
+    )
+    error.headers = {"Idempotency-Key": str(new.idempotency_key)}
+    return error
+
+
+def _publisher() -> Publisher:
+    publisher: Publisher = current_app.extensions["publisher"]
+    return publisher
+
+
+def _known_fields(payload: Any) -> dict[str, Any]:
+    """Return the fields that a job has; whatever else was sent may be a secret."""
+    if not isinstance(payload, dict):
+        return {}
+    return {name: _cut(payload[name]) for name in JobIn.model_fields if name in payload}
+
+
+def _cut(value: Any) -> Any:
+    text = json.dumps(value)
+    return value if len(text) <= MAX_VALUE_LENGTH else text[:MAX_VALUE_LENGTH]
+
+
+def _refuse_change(error: TransitionError) -> Response:
+    status, message = _REFUSALS[type(error)]
+    return web.refuse(status, message)
+
+
+def _database_away(error: Exception) -> Response:
+    log.warning("database_unavailable", error=type(error).__name__)
+    return web.refuse(UNAVAILABLE)

@@ -1,0 +1,176 @@
+"""The jobs: make, list, read, edit, delete, cancel, and their history."""
+
+import uuid
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response
+from sqlalchemy import Connection
+
+from agendador import errors
+from agendador.database import db
+from agendador.schemas import (
+    IdempotencyHeader,
+    JobIn,
+    JobOut,
+    JobPage,
+    JobPatch,
+    ListQuery,
+    PageQuery,
+    RunOut,
+    shown,
+)
+from core import web
+from core.ledger import queries
+from core.ledger.transitions import people
+from core.tokens import caller, signed_in
+
+CREATED = 201
+
+bp = APIBlueprint("jobs", __name__, tag="Consultas")
+
+
+@bp.get("/jobs")
+@signed_in
+@bp.input(PageQuery, location="query")
+@bp.output(JobPage)
+@bp.doc(
+    security="bearer", summary="Lista as consultas, da mais nova à mais antiga", responses=[401]
+)
+def list_jobs(query_data: PageQuery) -> Response:
+    """Answer one page of the caller's jobs."""
+    page, per_page = query_data.page, query_data.per_page
+    with db.engine.connect() as connection:
+        rows, total = queries.list_jobs(connection, caller().user_id, page, per_page)
+    has_next = page * per_page < total
+    data = {
+        "items": [shown(JobOut, row) for row in rows],
+        "page": page,
+        "per_page": per_page,
+        "total": total,
+        "has_next": has_next,
+        "has_prev": page > 1,
+        "next_num": page + 1 if has_next else None,
+        "prev_num": page - 1 if page > 1 else None,
+    }
+    return web.answer("jobs", "Consultas listadas.", data)
+
+
+@bp.post("/jobs")
+@signed_in
+@bp.input(IdempotencyHeader, location="headers")
+@bp.input(JobIn)
+@bp.output(JobOut, status_code=CREATED)
+@bp.doc(security="bearer", summary="Agenda uma consulta", responses=[400, 401, 503])
+def create_job(json_data: JobIn, headers_data: IdempotencyHeader) -> Response:
+    """Make a job; a broker that is down neither delays nor refuses it."""
+    who = caller()
+    new = people.NewJob(
+        **json_data.model_dump(),
+        creator_id=who.user_id,
+        creator_email=who.email,
+        idempotency_key=headers_data.idempotency_key or str(uuid.uuid4()),
+        request_id=web.request_id(),
+    )
+    try:
+        with db.engine.begin() as connection:
+            job_id, _ = people.create_job(connection, new)
+            job = _show(connection, job_id)
+    except errors.DATABASE_ERRORS as exc:
+        raise errors.keep_for_later(new) from exc
+    return web.answer("jobs", "Consulta agendada.", job, CREATED)
+
+
+@bp.get("/job/<int:job_id>")
+@signed_in
+@bp.output(JobOut)
+@bp.doc(security="bearer", summary="Mostra uma consulta", responses=[401, 404])
+def read_job(job_id: int) -> Response:
+    """Answer a job."""
+    with db.engine.connect() as connection:
+        return web.answer("job", "Consulta encontrada.", _show(connection, job_id))
+
+
+@bp.put("/job/<int:job_id>")
+@signed_in
+@bp.input(JobIn)
+@bp.output(JobOut)
+@bp.doc(
+    security="bearer",
+    summary="Substitui uma consulta que ainda não começou",
+    responses=[400, 401, 404, 409],
+)
+def replace_job(job_id: int, json_data: JobIn) -> Response:
+    """Change all fields of a job that has not started; those absent return to their defaults."""
+    return _edit(job_id, json_data.model_dump())
+
+
+@bp.patch("/job/<int:job_id>")
+@signed_in
+@bp.input(JobPatch)
+@bp.output(JobOut)
+@bp.doc(
+    security="bearer",
+    summary="Altera campos de uma consulta que ainda não começou",
+    responses=[400, 401, 404, 409],
+)
+def edit_job(job_id: int, json_data: JobPatch) -> Response:
+    """Change some fields of a job that has not started."""
+    return _edit(job_id, json_data.changes())
+
+
+@bp.delete("/job/<int:job_id>")
+@signed_in
+@bp.output(JobOut)
+@bp.doc(
+    security="bearer",
+    summary="Exclui uma consulta; uma que está em andamento é cancelada",
+    responses=[401, 404],
+)
+def delete_job(job_id: int) -> Response:
+    """Delete a job with its history and results; answer it as it was."""
+    with db.engine.begin() as connection:
+        job = _show(connection, job_id)
+        if people.delete_job(connection, job_id, caller().user_id):
+            return web.answer("job", "Consulta excluída.", job)
+        return web.answer(
+            "job", "A consulta estava em andamento e foi cancelada.", _show(connection, job_id)
+        )
+
+
+@bp.post("/job/<int:job_id>/cancel")
+@signed_in
+@bp.output(JobOut)
+@bp.doc(security="bearer", summary="Cancela uma consulta", responses=[401, 404, 409])
+def cancel_job(job_id: int) -> Response:
+    """Cancel a job that has not ended."""
+    with db.engine.begin() as connection:
+        people.cancel_job(connection, job_id, caller().user_id)
+        return web.answer("job", "Consulta cancelada.", _show(connection, job_id))
+
+
+@bp.get("/job/<int:job_id>/runs")
+@signed_in
+@bp.input(ListQuery, location="query")
+@bp.output(list[RunOut])  # type: ignore[arg-type] # APIFlask takes a list of models
+@bp.doc(security="bearer", summary="Histórico de uma consulta", responses=[401, 404])
+def list_runs(job_id: int, query_data: ListQuery) -> Response:
+    """Answer the occurrences of a job, latest first."""
+    with db.engine.connect() as connection:
+        _show(connection, job_id)
+        rows = queries.list_runs(connection, job_id, query_data.page, query_data.per_page)
+    return web.answer("runs", "Histórico da consulta.", [shown(RunOut, row) for row in rows])
+
+
+def _edit(job_id: int, changes: dict[str, Any]) -> Response:
+    with db.engine.begin() as connection:
+        people.edit_job(connection, job_id, caller().user_id, changes)
+        return web.answer("job", "Consulta alterada.", _show(connection, job_id))
+
+
+def _show(connection: Connection, job_id: int) -> dict[str, Any]:
+    """Return a job of the caller as the API shows it; raises JobNotFoundError."""
+    job = queries.find_job(connection, job_id, caller().user_id)
+    if job is None:
+        raise people.JobNotFoundError
+    return shown(JobOut, job)

@@ -1,0 +1,32 @@
+"""The results: what the runs brought."""
+
+from apiflask import APIBlueprint
+from flask import Response
+
+from agendador.database import db
+from agendador.schemas import ResultOut, ResultsQuery, shown
+from core import web
+from core.ledger import queries
+from core.ledger.transitions.people import JobNotFoundError
+from core.tokens import caller, signed_in
+
+bp = APIBlueprint("results", __name__, tag="Resultados")
+
+
+@bp.get("/results")
+@signed_in
+@bp.input(ResultsQuery, location="query")
+@bp.output(list[ResultOut])  # type: ignore[arg-type] # APIFlask takes a list of models
+@bp.doc(
+    security="bearer",
+    summary="Lista os resultados, do mais novo ao mais antigo",
+    responses=[401, 404],
+)
+def list_results(query_data: ResultsQuery) -> Response:
+    """Answer the caller's results, of one job or of all."""
+    mine, job_id = caller().user_id, query_data.job_id
+    with db.engine.connect() as connection:
+        if job_id is not None and queries.find_job(connection, job_id, mine) is None:
+            raise JobNotFoundError
+        rows = queries.list_results(connection, mine, job_id, query_data.page, query_data.per_page)
+    return web.answer("results", "Resultados listados.", [shown(ResultOut, row) for row in rows])

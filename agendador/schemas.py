@@ -1,0 +1,176 @@
+"""What the agendador's API takes and gives."""
+
+import uuid
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agendador.fields import Cnpj, Description, JobDate, Key, Priority, Title, Utc
+from core.clock import utc_now
+from core.ledger.models import Status
+
+MAX_PAGE = 1_000_000
+MAX_PER_PAGE = 100
+MAX_LEDGER_ID = 2**63 - 1
+
+
+class JobIn(BaseModel):
+    """A job to make, or to put in the place of one that has not started.
+
+    Unknown fields are ignored: nobody sets a job's status or owner.
+    """
+
+    title: Title
+    description: Description = ""
+    cpf_cnpj: Cnpj
+    date: JobDate
+    priority: Priority = 0
+
+
+class JobPatch(BaseModel):
+    """What is to change of a job that has not started; what is absent stays."""
+
+    title: Title = Field(default_factory=str)
+    description: Description = Field(default_factory=str)
+    cpf_cnpj: Cnpj = Field(default_factory=str)
+    date: JobDate = Field(default_factory=utc_now)
+    priority: Priority = Field(default_factory=int)
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields that were sent."""
+        return self.model_dump(exclude_unset=True)
+
+
+class IdempotencyHeader(BaseModel):
+    """The header that makes sending a request again harmless."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    idempotency_key: Key | None = Field(default=None, alias="Idempotency-Key")
+
+
+class PageQuery(BaseModel):
+    """Which page of a list, counted from 1."""
+
+    page: int = Field(default=1, ge=1, le=MAX_PAGE)
+    per_page: int = Field(default=20, ge=1, le=MAX_PER_PAGE)
+
+
+class ListQuery(BaseModel):
+    """Which part of a plain list, newest first."""
+
+    page: int = Field(default=1, ge=1, le=MAX_PAGE)
+    per_page: int = Field(default=MAX_PER_PAGE, ge=1, le=MAX_PER_PAGE)
+
+
+class ResultsQuery(ListQuery):
+    """Which results: those of one job, or all."""
+
+    job_id: int | None = Field(default=None, ge=1, le=MAX_LEDGER_ID)
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class JobOut(_Row):
+    """A job. Moments are UTC."""
+
+    id: int
+    title: str
+    description: str
+    cpf_cnpj: str
+    date: Utc
+    priority: int
+    status: Status
+    recurrence: str | None
+    creator_id: str
+    creator_email: str
+    created: Utc
+    updated: Utc
+    next_run_at: Utc | None
+
+
+class JobPage(BaseModel):
+    """One page of jobs; `next_num` and `prev_num` are null where there is no such page."""
+
+    items: list[JobOut]
+    page: int
+    per_page: int
+    total: int
+    has_next: bool
+    has_prev: bool
+    next_num: int | None
+    prev_num: int | None
+
+
+class RunOut(_Row):
+    """One occurrence of a job; `attempt` counts how often it was tried."""
+
+    id: uuid.UUID
+    scheduled_for: Utc
+    status: Status
+    attempt: int
+    source: str | None
+    error_code: str | None
+    error_detail: str | None
+    queued_at: Utc | None
+    started_at: Utc | None
+    finished_at: Utc | None
+    duration_ms: int | None
+
+
+class Partner(BaseModel):
+    """Somebody in a company's `quadro_societario`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    nome: str = ""
+    qualificacao: str = ""
+
+
+class ResultOut(_Row):
+    """What a run brought; unknown is `""` or `[]`, never null."""
+
+    id: int
+    job_id: int
+    run_id: uuid.UUID
+    cnpj: str
+    matriz_filial: str
+    data_abertura: str
+    nome_empresarial: str
+    nome_fantasia: str
+    porte: str
+    atividade_principal: str
+    atividades_secundarias: list[str]
+    natureza_juridica: str
+    logradouro: str
+    numero: str
+    complemento: str
+    cep: str
+    bairro: str
+    municipio: str
+    uf: str
+    email: str
+    telefone: str
+    efr: str
+    situacao_cadastral: str
+    data_situacao_cadastral: str
+    motivo_situacao_cadastral: str
+    situacao_especial: str
+    data_situacao_especial: str
+    quadro_societario: list[Partner]
+    capital_social: str
+    source: str
+    data_pesquisa: str
+    hora_pesquisa: str
+    data_da_base: str
+    creator_id: str
+    creator_email: str
+    created: Utc
+    changes: list[dict[str, Any]]
+
+
+def shown(kind: type[_Row], row: Any) -> dict[str, Any]:
+    """Return a row of the ledger as the API shows it."""
+    return kind.model_validate(row).model_dump(mode="json")
