@@ -21,11 +21,18 @@ from worker.sources.errors import (
 
 REQUIRED = ("cnpj", "nome_empresarial", "situacao_cadastral")
 
-# What an answer that is no company says, in capitals without accents, in the order that counts.
+# What an answer that is no company says, in capitals without accents (or with lost letters), in
+# the order that counts.
 _COMPLAINTS: tuple[tuple[re.Pattern[str], type[SourceError]], ...] = (
     (re.compile(r"TOO MANY|MUITAS REQUISICOES|LIMIT|CREDITS|\b429\b"), RateLimited),
-    (re.compile(r"NOT FOUND|NAO (ENCONTRAD|LOCALIZAD|EXISTE)|INEXISTENTE|REJEITAD"), NotFound),
-    (re.compile(r"(CNPJ|TAX ?ID).*INVALID|INVALID\w* (CNPJ|TAX)|MUST BE A VALID"), InvalidCnpj),
+    (
+        re.compile(r"NOT FOUND|\bN\S{1,2}O (ENCONTRAD|LOCALIZAD|EXISTE)|INEXISTENTE|REJEITAD"),
+        NotFound,
+    ),
+    (
+        re.compile(r"(CNPJ|TAX ?ID).*INV\S{1,2}LID|INVALID\w* (CNPJ|TAX)|MUST BE A VALID"),
+        InvalidCnpj,
+    ),
     (re.compile(r"CAPTCHA"), Captcha),
 )
 _COMPLAINT_KEYS = ("message", "error", "titulo", "detalhes", "mensagem", "constraints", "code")

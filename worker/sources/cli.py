@@ -8,11 +8,7 @@ from pathlib import Path
 from worker.sources import fields, receita_page, registry
 from worker.sources.company import Company
 from worker.sources.errors import SourceError
-from worker.sources.settings import SourceOptions, SourceSettings
-
-SOURCE_NAMES = tuple(
-    name for name, field in SourceSettings.model_fields.items() if field.annotation is SourceOptions
-)
+from worker.sources.settings import SOURCE_NAMES
 
 
 def add_parse_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -18,6 +18,8 @@ _ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?![0-9])")
 _BRAZILIAN_DATE = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})(?![0-9])")
 _COMPACT_DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})$")
 _CNPJ = re.compile(r"[0-9A-Z]{12}[0-9]{2}")
+_SHOWN_CNPJ = re.compile(r"[0-9A-Z]{2}\.?[0-9A-Z]{3}\.?[0-9A-Z]{3}/?[0-9A-Z]{4}-?[0-9]{2}")
+_BEGINNING = 60
 _NOT_ALPHANUMERIC = re.compile(r"[^0-9A-Za-z]+")
 _NOT_DIGIT = re.compile(r"[^0-9]+")
 _UF = re.compile(r"[A-Z]{2}")
@@ -79,6 +81,12 @@ def cnpj(value: object) -> str:
     if isinstance(value, int):
         compact = compact.zfill(14)
     return compact if _CNPJ.fullmatch(compact) else ""
+
+
+def shown_cnpj(value: str) -> str:
+    """Return the 14 characters of the CNPJ with which a text begins, punctuated or not."""
+    match = _SHOWN_CNPJ.match(value[:_BEGINNING].replace(" ", "").upper())
+    return cnpj(match[0]) if match else ""
 
 
 def head_or_branch(value: object) -> str:

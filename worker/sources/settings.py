@@ -66,15 +66,16 @@ class SourceSettings(Settings):
     @field_validator("sources")
     @classmethod
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        known = [
-            name for name, field in cls.model_fields.items() if field.annotation is SourceOptions
-        ]
-        unknown = [name for name in names if name not in known]
-        if unknown or not names or len(set(names)) < len(names):
-            raise ValueError(f"must name some of {', '.join(known)}, each once")
+        if not names or len(set(names)) < len(names) or not set(names) <= set(SOURCE_NAMES):
+            raise ValueError(f"must name some of {', '.join(SOURCE_NAMES)}, each once")
         return names
 
     def options(self, name: str) -> SourceOptions:
         """Return how to ask the source of that name."""
         options: SourceOptions = getattr(self, name)
         return options
+
+
+SOURCE_NAMES = tuple(
+    name for name, field in SourceSettings.model_fields.items() if field.annotation is SourceOptions
+)

@@ -1,0 +1,170 @@
+"""Reads the card of the certificate: the values of cells that bear a known label.
+
+The card is a table within a cell, and one page may repeat it, each time with 20 more secondary
+activities; what stands only on the first is then kept and the activities are joined.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from lxml import etree
+
+from worker.sources import fields, labels
+from worker.sources.company import Company
+from worker.sources.errors import LayoutChanged, WrongCompany
+
+NUMBER = "NÚMERO DE INSCRIÇÃO"
+TITLE = "TÍTULO DO ESTABELECIMENTO (NOME DE FANTASIA)"
+PRINCIPAL = "CÓDIGO E DESCRIÇÃO DA ATIVIDADE ECONÔMICA PRINCIPAL"
+SECONDARY = "CÓDIGO E DESCRIÇÃO DAS ATIVIDADES ECONÔMICAS SECUNDÁRIAS"
+NAME = "NOME EMPRESARIAL"
+STATUS = "SITUAÇÃO CADASTRAL"
+ISSUED = "EMITIDO NO DIA"
+
+# Every certificate since the first known layout prints these, closed companies' too.
+REQUIRED = (
+    NUMBER,
+    "DATA DE ABERTURA",
+    NAME,
+    TITLE,
+    PRINCIPAL,
+    SECONDARY,
+    "CÓDIGO E DESCRIÇÃO DA NATUREZA JURÍDICA",
+    "LOGRADOURO",
+    "NÚMERO",
+    "COMPLEMENTO",
+    "CEP",
+    "BAIRRO/DISTRITO",
+    "MUNICÍPIO",
+    "UF",
+    STATUS,
+    "DATA DA SITUAÇÃO CADASTRAL",
+    "MOTIVO DE SITUAÇÃO CADASTRAL",
+    "SITUAÇÃO ESPECIAL",
+    "DATA DA SITUAÇÃO ESPECIAL",
+)
+ON_FIRST_CARD = (TITLE, PRINCIPAL)
+OPTIONAL = (
+    "PORTE",
+    "ENDEREÇO ELETRÔNICO",
+    "TELEFONE",
+    "ENTE FEDERATIVO RESPONSÁVEL (EFR)",
+    ISSUED,
+)
+ALIASES = {
+    "DATA DE CONSTITUIÇÃO": "DATA DE ABERTURA",
+    "MOTIVO DA SITUAÇÃO CADASTRAL": "MOTIVO DE SITUAÇÃO CADASTRAL",
+}
+
+_INDEX = labels.index((*REQUIRED, *OPTIONAL, *ALIASES))
+_LONGEST_LABEL = 400  # with the spaces that pages put around it
+_LONGEST_ACTIVITY = 400
+_NEXT_ACTIVITY = re.compile(r"(?=[0-9]{2}\.[0-9]{2}-[0-9]-[0-9]{2} - )")
+
+
+def read(root: etree._Element) -> dict[str, list[str]]:
+    """Return the value of each cell that bears a label, by label."""
+    card: dict[str, list[str]] = {}
+    for cell in root.iter("td"):
+        first = _first_text(cell)
+        label = _label(first) if len(first) < _LONGEST_LABEL else ""
+        # The card is a table within a cell: only innermost cells hold a label and its value.
+        if label and next(cell.iterdescendants("td"), None) is None:
+            whole = etree.tostring(cell, encoding="unicode", method="text", with_tail=False)
+            card.setdefault(label, []).append(_value(whole.partition(first)[2]))
+    return card
+
+
+@lru_cache(maxsize=512)
+def _label(text: str) -> str:
+    label = labels.find(text, _INDEX)
+    return ALIASES.get(label, label)
+
+
+def _first_text(cell: etree._Element) -> str:
+    for element in cell.iter():
+        text = element.text
+        if text and not text.isspace():
+            return text
+        tail = None if len(element) or element is cell else element.tail
+        if tail and not tail.isspace():
+            return tail
+    return ""
+
+
+def _value(text: str) -> str:
+    return fields.text(text.lstrip().removeprefix("(*)"))
+
+
+def company(card: dict[str, list[str]]) -> Company:
+    """Return the company of a card that has a number.
+
+    Raises WrongCompany for cards of several companies, LayoutChanged for an incomplete one.
+    """
+
+    def value(label: str) -> str:
+        return next(filter(None, card.get(label, ())), "")
+
+    numbers = {fields.shown_cnpj(found) for found in card[NUMBER]}
+    if len(numbers) > 1:
+        raise WrongCompany
+    found = Company(
+        cnpj=numbers.pop(),
+        matriz_filial=fields.head_or_branch(value(NUMBER)[-len("MATRIZ") :]),
+        data_abertura=fields.date(value("DATA DE ABERTURA")),
+        nome_empresarial=value(NAME),
+        nome_fantasia=value(TITLE),
+        porte=fields.size(value("PORTE")),
+        atividade_principal=fields.activity_line(value(PRINCIPAL)),
+        atividades_secundarias=fields.activities(_activity_lines(card.get(SECONDARY, ()))),
+        natureza_juridica=fields.legal_nature(value("CÓDIGO E DESCRIÇÃO DA NATUREZA JURÍDICA")),
+        logradouro=value("LOGRADOURO"),
+        numero=value("NÚMERO"),
+        complemento=value("COMPLEMENTO"),
+        cep=fields.postal_code(value("CEP")),
+        bairro=value("BAIRRO/DISTRITO"),
+        municipio=value("MUNICÍPIO"),
+        uf=fields.state(value("UF")),
+        email=fields.email(value("ENDEREÇO ELETRÔNICO")),
+        telefone=fields.phones(value("TELEFONE")),
+        efr=value("ENTE FEDERATIVO RESPONSÁVEL (EFR)"),
+        situacao_cadastral=fields.status(value(STATUS)),
+        data_situacao_cadastral=fields.date(value("DATA DA SITUAÇÃO CADASTRAL")),
+        motivo_situacao_cadastral=value("MOTIVO DE SITUAÇÃO CADASTRAL"),
+        situacao_especial=value("SITUAÇÃO ESPECIAL"),
+        data_situacao_especial=fields.date(value("DATA DA SITUAÇÃO ESPECIAL")),
+        data_da_base=fields.date(value(ISSUED)),
+    )
+    _demand_complete(card, found)
+    return found
+
+
+def _demand_complete(card: dict[str, list[str]], found: Company) -> None:
+    """Raise LayoutChanged unless each card has its labels and the essential ones have values."""
+    essential = {
+        NUMBER: found.cnpj,
+        NAME: found.nome_empresarial,
+        STATUS: found.situacao_cadastral,
+    }
+    cards = len(card[NUMBER])
+    missing = tuple(
+        label
+        for label in REQUIRED
+        if len(card.get(label, ())) < (1 if label in ON_FIRST_CARD else cards)
+        or not essential.get(label, True)
+    )
+    if missing:
+        raise LayoutChanged(missing)
+
+
+def _activity_lines(cells: Iterable[str]) -> Iterator[str]:
+    for cell in cells:
+        for line in _NEXT_ACTIVITY.split(cell):
+            yield _activity(line) if len(line) < _LONGEST_ACTIVITY else fields.activity_line(line)
+
+
+@lru_cache(maxsize=2048)
+def _activity(line: str) -> str:
+    # There are some 1,300 activities, and companies share them.
+    return fields.activity_line(line)
