@@ -61,8 +61,10 @@ CONSTANCY = EMPTY | {
     "atividades_secundarias": [
         f"47.61-0-01 - Com{LOST}rcio varejista de livros",
         f"58.11-5-00 - Edi{LOST}{LOST}o de livros",
-        f"74.90-1-04 - Atividades de intermedia{LOST}{LOST}o e agenciamento de servi{LOST}os e "
-        f"neg{LOST}cios em geral, exceto imobili{LOST}rios",
+        (
+            f"74.90-1-04 - Atividades de intermedia{LOST}{LOST}o e agenciamento de servi{LOST}os e "
+            f"neg{LOST}cios em geral, exceto imobili{LOST}rios"
+        ),
     ],
     "natureza_juridica": f"206-2 - Sociedade Empres{LOST}ria Limitada",
     "logradouro": "AV AYRTON SENNA DA SILVA",
@@ -91,13 +93,19 @@ SOME_COMPANY = EMPTY | {
     ),
     "atividades_secundarias": [
         "62.01-5-01 - Desenvolvimento de programas de computador sob encomenda",
-        "62.02-3-00 - Desenvolvimento e licenciamento de programas de computador "
-        f"customiz{LOST}veis",
-        "62.03-1-00 - Desenvolvimento e licenciamento de programas de computador "
-        f"n{LOST}o-customiz{LOST}veis",
+        (
+            "62.02-3-00 - Desenvolvimento e licenciamento de programas de computador "
+            f"customiz{LOST}veis"
+        ),
+        (
+            "62.03-1-00 - Desenvolvimento e licenciamento de programas de computador "
+            f"n{LOST}o-customiz{LOST}veis"
+        ),
         f"62.04-0-00 - Consultoria em tecnologia da informa{LOST}{LOST}o",
-        f"63.11-9-00 - Tratamento de dados, provedores de servi{LOST}os de aplica{LOST}{LOST}o e "
-        f"servi{LOST}os de hospedagem na internet",
+        (
+            f"63.11-9-00 - Tratamento de dados, provedores de servi{LOST}os de "
+            f"aplica{LOST}{LOST}o e servi{LOST}os de hospedagem na internet"
+        ),
     ],
     "natureza_juridica": f"206-2 - Sociedade Empres{LOST}ria Limitada",
     "logradouro": "AV BRASIL",
