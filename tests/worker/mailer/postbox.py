@@ -1,0 +1,106 @@
+"""A mail server whose moods a test decides (the mail catcher takes everything)."""
+
+import asyncio
+import ssl
+import threading
+from collections import Counter
+from email import message_from_bytes
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from devstack.ports import LOOPBACK, free
+
+HELD_AT_MOST_SECONDS = 20.0
+
+
+class Postbox:
+    """Listens on a loopback port, which it keeps over stops and starts.
+
+    `answers` maps an address to what the server says to it as a recipient, `sender_answer` is
+    what it says to every sender. Mails to `hangs_up_on` make it break the connection. What it
+    took is in `received` (recipients) and `message_ids`, in order; while `open_gate` is not set,
+    it does not tell so.
+    """
+
+    def __init__(
+        self, *, tls: ssl.SSLContext | None = None, login: tuple[str, str] | None = None
+    ) -> None:
+        self.port = free(1)[0]
+        self.answers: dict[str, str] = {}
+        self.sender_answer = "250 2.1.0 OK"
+        self.hangs_up_on: set[str] = set()
+        self.open_gate = threading.Event()
+        self.open_gate.set()
+        self.received: list[str] = []
+        self.message_ids: list[str] = []
+        self.connections: set[Any] = set()
+        self._tls = tls
+        self._login = login
+        self._controller: Controller | None = None
+
+    def start(self) -> None:
+        """Listen."""
+        options: dict[str, Any] = {}
+        if self._tls is not None:
+            options = {"tls_context": self._tls, "require_starttls": True}
+        if self._login is not None:
+            options |= {"authenticator": self._authenticate, "auth_required": True}
+        self._controller = Controller(self, hostname=LOOPBACK, port=self.port, **options)
+        self._controller.start()
+        # The controller knocks once to see that it listens.
+        self.connections.clear()
+
+    def stop(self) -> None:
+        """Listen no more; open connections break."""
+        if self._controller is not None:
+            self.open_gate.set()
+            for transport in self.connections:
+                self._controller.loop.call_soon_threadsafe(transport.abort)
+            self._controller.stop()
+            self._controller = None
+
+    def times(self) -> Counter[str]:
+        """Return how often each recipient was sent a mail."""
+        return Counter(self.received)
+
+    async def handle_MAIL(  # noqa: N802
+        self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: Any
+    ) -> str:
+        self.connections.add(server.transport)
+        if self.sender_answer.startswith("2"):
+            envelope.mail_from = address
+        return self.sender_answer
+
+    async def handle_RCPT(  # noqa: N802
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: Any
+    ) -> str:
+        answer = self.answers.get(address, "250 2.1.5 OK")
+        if answer.startswith("2"):
+            envelope.rcpt_tos.append(address)
+        return answer
+
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        (recipient,) = envelope.rcpt_tos
+        assert isinstance(envelope.content, bytes)
+        if recipient in self.hangs_up_on:
+            _break(server)
+            return "421 4.3.2 closing"
+        self.received.append(recipient)
+        self.message_ids.append(message_from_bytes(envelope.content)["Message-ID"])
+        await asyncio.to_thread(self.open_gate.wait, HELD_AT_MOST_SECONDS)
+        return "250 2.0.0 OK"
+
+    def _authenticate(
+        self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any
+    ) -> AuthResult:
+        known = isinstance(data, LoginPassword) and (
+            (data.login.decode(), data.password.decode()) == self._login
+        )
+        return AuthResult(success=known, handled=False)
+
+
+def _break(server: SMTP) -> None:
+    assert isinstance(server.transport, asyncio.WriteTransport)
+    server.transport.abort()
