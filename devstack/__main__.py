@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -81,8 +82,9 @@ def run(options: argparse.Namespace) -> int:
     """Run a command with the settings of the running suite."""
     suite = stack.existing(options.home)
     settings = services.environment(suite.servers, suite.ports)
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = options.command
-    os.execvpe(command[0], command, {**os.environ, **settings})  # noqa: S606 (no shell wanted)
+    os.execvpe(command[0], command, {**os.environ, **settings, "PATH": programs})  # noqa: S606
 
 
 def logs(options: argparse.Namespace) -> int:
@@ -131,6 +133,8 @@ def _print_addresses(suite: Stack) -> None:
     print(f"  mails that arrived  {suite.address('inbox')}  (SMTP {suite.ports['smtp']})")
     print(f"  simulated registry  {suite.servers.registry_page}?cnpj=<CNPJ>\n")
     print(f"Logs: {suite.home / 'log'}. State: make status. The day's summary: make summary.")
+    print("An administrator: .venv/bin/python -m devstack run \\")
+    print("    flask --app users.app createsuperuser NAME EMAIL")
     print("Stop it: make down")
 
 
@@ -159,12 +163,13 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Run the command line; a failure that someone can act on is a message and exit code 1."""
     options = _parser().parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: tidily
     try:
         return int(options.function(options))
     except DevstackError as error:
         print(f"\n{error}", file=sys.stderr)
     except KeyboardInterrupt:
-        print("\nStopped by the keyboard.", file=sys.stderr)
+        print("\nInterrupted.", file=sys.stderr)
     return 1
 
 

@@ -77,8 +77,8 @@ class Visitor:
     def schedule(self) -> list[str]:
         """Create the demo's jobs and return their ids."""
         return [
-            self.call("agendador", "POST", "/jobs", _job(priority, base))["id"]
-            for priority, base in CONSULTATIONS
+            self.call("agendador", "POST", "/jobs", _job(number, priority, base))["id"]
+            for number, (priority, base) in enumerate(CONSULTATIONS, start=1)
         ]
 
     def jobs(self, ids: list[str]) -> list[dict[str, Any]]:
@@ -135,10 +135,11 @@ def _perform(suite: Stack, say: Callable[[str], None]) -> None:
     say("The dispatcher has queued them; the worker starts")
     suite.program("worker").start()
     jobs = visitor.wait_for_status(ids, "processed")
+    results = {it["job_id"]: it for it in visitor.call("agendador", "GET", "/results")}
     say("All are processed, in this order:")
-    first = _print_order(visitor, jobs)
+    _print_order(visitor, jobs, results)
     say("One of the results:")
-    _print_result(visitor.call("agendador", "GET", f"/results?job_id={first}")[0])
+    _print_result(max(results.values(), key=lambda result: sum(map(bool, result.values()))))
     expected = 2 * len(ids)
     mails = _wait(lambda: _at_least(visitor.mails(), expected), f"{expected} mails")
     say(f"{len(mails)} mails have arrived, one when a consultation starts and one when it ends:")
@@ -149,10 +150,10 @@ def _perform(suite: Stack, say: Callable[[str], None]) -> None:
     _print_mail(mails[-1])
 
 
-def _job(priority: int, base: str) -> dict[str, Any]:
+def _job(number: int, priority: int, base: str) -> dict[str, Any]:
     cnpj = base + str(stdnum_cnpj.calc_check_digits(base))
     return {
-        "title": f"Consulta com prioridade {priority}",
+        "title": f"Consulta {number} (prioridade {priority})",
         "description": "Criada pela demonstração",
         "cpf_cnpj": cnpj,
         "date": datetime.now(UTC).isoformat(),
@@ -160,24 +161,32 @@ def _job(priority: int, base: str) -> dict[str, Any]:
     }
 
 
-def _print_order(visitor: Visitor, jobs: list[dict[str, Any]]) -> str:
-    """Print the jobs as the worker took them and return the id of the first.
+def _print_order(
+    visitor: Visitor, jobs: list[dict[str, Any]], results: dict[str, dict[str, Any]]
+) -> None:
+    """Print the jobs as the worker took them.
 
     Raises:
         DevstackError: it was not by priority, and first come first served within one.
     """
-    runs = {job["id"]: visitor.call("agendador", "GET", f"/job/{job['id']}/runs") for job in jobs}
-    taken = sorted(jobs, key=lambda job: runs[job["id"]][0]["started_at"])
-    print(f"\n    {'':>2}  priority  {'CNPJ':<18}  {'status':<10}  scheduled as")
-    for position, job in enumerate(taken, start=1):
-        number = jobs.index(job) + 1
+    runs = {
+        job["id"]: visitor.call("agendador", "GET", f"/job/{job['id']}/runs")[0] for job in jobs
+    }
+    taken = sorted(jobs, key=lambda job: runs[job["id"]]["started_at"])
+    print(f"\n    {'priority':<10}{'title':<27}{'CNPJ':<20}{'status':<11}{'took':>7}  company")
+    for job in taken:
         print(
-            f"    {position:>2}  {job['priority']:^8}  {format_cnpj(job['cpf_cnpj']):<18}"
-            f"  {job['status']:<10}  {number} of {len(jobs)}"
+            f"    {job['priority']:^8}  {job['title']:<27}{format_cnpj(job['cpf_cnpj']):<20}"
+            f"{job['status']:<11}{_milliseconds(runs[job['id']]):>4} ms"
+            f"  {results[job['id']]['nome_empresarial']}"
         )
     if taken != sorted(jobs, key=lambda job: -job["priority"]):
         raise DevstackError("The worker did not take them by priority, first come first served.")
-    return str(taken[0]["id"])
+
+
+def _milliseconds(run: dict[str, Any]) -> int:
+    began, ended = (datetime.fromisoformat(run[name]) for name in ("started_at", "finished_at"))
+    return round((ended - began).total_seconds() * 1000)
 
 
 def _print_result(result: dict[str, Any]) -> None:

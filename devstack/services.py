@@ -1,5 +1,6 @@
 """The suite's own processes: what each runs, where it listens, how one sees that it is ready."""
 
+import os
 import secrets
 import sys
 import time
@@ -74,9 +75,10 @@ def environment(servers: Servers, ports: Mapping[str, int]) -> dict[str, str]:
         "AGENDADOR_URL": agendador,
         "SMTP_HOST": LOOPBACK,
         "SMTP_PORT": str(servers.ports["smtp"]),
-        "SOURCES": "receita",
-        "RECEITA_URL": servers.registry_page,
         "SECRETS_DIR": str(_secrets(servers.home)),
+        # Whoever wants the public sources says so in the environment.
+        "SOURCES": os.environ.get("SOURCES", "receita"),
+        "RECEITA_URL": os.environ.get("RECEITA_URL", servers.registry_page),
     }
 
 
