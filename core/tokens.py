@@ -52,6 +52,18 @@ def signed_in(view: View) -> View:
     return guarded
 
 
+def with_refresh_token(view: View) -> View:
+    """Let only requests with a valid refresh token reach `view`."""
+    guarded: View = jwt_required(refresh=True)(view)
+    return guarded
+
+
+def with_any_token(view: View) -> View:
+    """Let only requests with a valid access or refresh token reach `view`."""
+    guarded: View = jwt_required(verify_type=False)(view)
+    return guarded
+
+
 def caller() -> Caller:
     """Return who makes the present request; only in a view with `@signed_in`."""
     claims = get_jwt()

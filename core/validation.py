@@ -32,7 +32,8 @@ _MESSAGES: dict[str, Callable[[dict[str, Any]], str]] = {
     "dict_type": lambda _: "Deve ser um objeto JSON.",
     "enum": lambda c: f"Deve ser um destes: {c['expected']}.",
     "literal_error": lambda c: f"Deve ser um destes: {c['expected']}.",
-    "value_error": lambda c: str(c["error"]),
+    # Ours carry their sentence; the one of pydantic that does not is that of its e-mail type.
+    "value_error": lambda c: str(c.get("error", "E-mail inválido.")),
 }
 
 

@@ -109,10 +109,10 @@ def create_app(
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         BASE_RESPONSE_SCHEMA=Envelope,
-        HTTP_ERROR_SCHEMA=ErrorEnvelope,
-        VALIDATION_ERROR_SCHEMA=ErrorEnvelope,
-        AUTO_VALIDATION_ERROR_RESPONSE=True,
+        HTTP_ERROR_SCHEMA=ErrorEnvelope.model_json_schema(),
+        VALIDATION_ERROR_SCHEMA=ErrorEnvelope.model_json_schema(),
     )
+    app.spec_processor(_unwrap_errors)
     app.json = Json(app)
     app.security_schemes = {
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
@@ -122,6 +122,21 @@ def create_app(
     _answer_errors(app, publisher, on_refused)
     add_health(app, checks)
     return app
+
+
+def _unwrap_errors(spec: dict[str, Any]) -> dict[str, Any]:
+    """Document errors as they are: APIFlask would put their schema into an envelope's `data`."""
+    schemas = spec.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas["ErrorEnvelope"] = ErrorEnvelope.model_json_schema()
+    error = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}}
+    for path in spec["paths"].values():
+        for operation in path.values():
+            for status, response in operation.get("responses", {}).items():
+                if status >= "400":
+                    response["content"] = error
+    return spec
 
 
 def answer(resource: str, message: str, data: Any = None, status: int = 200) -> Response:

@@ -1,0 +1,82 @@
+"""Log-in sessions: short access tokens, and families of refresh tokens that work once each.
+
+A family is what grew out of one log-in. Using a refresh token a second time means that somebody
+copied it, so the whole family is revoked (RFC 9700, section 4.14).
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import jwt
+
+from core.clock import utc_now
+from core.tokens import ALGORITHM
+from users.accounts import shown
+from users.errors import RefreshRefusedError
+from users.keys import SigningKeys
+from users.settings import UsersSettings
+from users.store import Store
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """Makes, renews and ends sessions."""
+
+    store: Store
+    keys: SigningKeys
+    settings: UsersSettings
+
+    def begin(self, account: dict[str, Any]) -> dict[str, str]:
+        """Begin a family for an account; returns `token` and `refresh`."""
+        family, token_id = uuid.uuid4().hex, uuid.uuid4().hex
+        self.store.insert_family(family, account["id"], token_id, self._refresh_expiry())
+        return self._pair(account, family, token_id)
+
+    def renew(self, claims: dict[str, Any]) -> dict[str, str]:
+        """Return a new pair for the claims of a refresh token; raises RefreshRefusedError."""
+        family, token_id = claims["family"], uuid.uuid4().hex
+        account = self.store.find_account(claims["sub"])
+        if account is None or not account["active"]:
+            self.store.revoke_family(family)
+            raise RefreshRefusedError
+        if not self.store.rotate_family(family, claims["jti"], token_id, self._refresh_expiry()):
+            self.store.revoke_family(family)
+            raise RefreshRefusedError
+        return self._pair(shown(account), family, token_id)
+
+    def end(self, claims: dict[str, Any]) -> None:
+        """End the session that a token, of either type, belongs to."""
+        self.store.revoke_family(claims["family"])
+
+    def _pair(self, account: dict[str, Any], family: str, token_id: str) -> dict[str, str]:
+        minutes = timedelta(minutes=self.settings.access_token_minutes)
+        access = self._sign(account, family, uuid.uuid4().hex, "access", utc_now() + minutes)
+        refresh = self._sign(account, family, token_id, "refresh", self._refresh_expiry())
+        return {"token": access, "refresh": refresh}
+
+    def _sign(
+        self, account: dict[str, Any], family: str, token_id: str, kind: str, expires: datetime
+    ) -> str:
+        kid, key = self.keys.signing()
+        now = utc_now()
+        claims = {
+            "sub": account["id"],
+            "user_id": account["id"],
+            "email": account["email"],
+            "group": account["group"],
+            "iss": self.settings.token_issuer,
+            "aud": self.settings.token_audience,
+            "iat": now,
+            "nbf": now,
+            "exp": expires,
+            "jti": token_id,
+            "type": kind,
+            "fresh": False,
+            "family": family,
+        }
+        return jwt.encode(claims, key, ALGORITHM, headers={"kid": kid})
+
+    def _refresh_expiry(self) -> datetime:
+        return utc_now() + timedelta(days=self.settings.refresh_token_days)
