@@ -1,0 +1,69 @@
+"""The pages' Flask app, for gunicorn."""
+
+from typing import Any
+
+from apiflask import APIFlask
+from flask_wtf.csrf import CSRFProtect
+
+from core import logs, settings, web
+from core.broker.publisher import Publisher
+from web import (
+    access,
+    accounts,
+    agenda,
+    assets,
+    backends,
+    certificate,
+    errors,
+    formats,
+    home,
+    jobs,
+    results,
+    security,
+    sessions,
+    words,
+)
+from web.settings import WebSettings
+
+MAX_FORM_BYTES = 6_000_000
+
+
+def create_app() -> APIFlask:
+    """Make the app from the environment; a bad setting ends the process with its name."""
+    config = settings.load(WebSettings)
+    logs.configure(config, "web")
+    publisher = Publisher(config, "web")
+    app = APIFlask("web", enable_openapi=False, json_errors=False)
+    # web.assets serves the files, compressed and for ever.
+    app.static_folder = None
+    app.config.update(
+        SECRET_KEY=config.secret_key.get_secret_value(),
+        MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
+        WTF_CSRF_TIME_LIMIT=None,  # a form stays good as long as its session
+    )
+    web.trace_requests(app)
+    security.configure(app)
+    errors.configure(app, publisher)
+    services = backends.configure(app, config)
+    sessions.configure(app, services.users)
+    CSRFProtect(app)
+    access.configure(app)
+    assets.configure(app)
+    formats.configure(app)
+    app.context_processor(_person)
+    app.jinja_env.globals.update(words=words, certificate=certificate, theme=accounts.theme)
+    for module in (home, accounts, agenda, jobs, results):
+        app.register_blueprint(module.bp)
+    web.add_health(
+        app,
+        {
+            "users": services.users.check,
+            "agendador": services.agendador.check,
+            "broker": web.broker_check(publisher),
+        },
+    )
+    return app
+
+
+def _person() -> dict[str, Any]:
+    return {"person": sessions.person()}

@@ -1,0 +1,101 @@
+"""How values are written for people: documents, moments, money. These are the pages' filters."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from apiflask import APIFlask
+
+from core.clock import SAO_PAULO, utc_now
+from core.documents import CNPJ_LENGTH, CPF_LENGTH, format_cnpj
+from web import words
+
+_SECOND_MS = 1_000
+_MINUTE_MS = 60_000
+_SWAP = str.maketrans(",.", ".,")
+
+
+def configure(app: APIFlask) -> None:
+    """Give the templates the filters and words."""
+    for function in (document, moment, day, clock, near_day, long_day, money, duration, iso):
+        app.add_template_filter(function)
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+
+
+def today() -> date:
+    """Return the day that it is in São Paulo."""
+    return utc_now().astimezone(SAO_PAULO).date()
+
+
+def local(value: str | datetime) -> datetime:
+    """Return an API's moment in São Paulo time."""
+    at = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return at.astimezone(SAO_PAULO)
+
+
+def document(text: str) -> str:
+    """Return a CPF or a CNPJ with its punctuation; anything else stays as it is."""
+    if len(text) == CNPJ_LENGTH and text.isalnum():
+        return format_cnpj(text)
+    if len(text) == CPF_LENGTH and text.isdigit():
+        return f"{text[:3]}.{text[3:6]}.{text[6:9]}-{text[9:]}"
+    return text
+
+
+def moment(value: str | None) -> str:
+    """Return a moment as `24/11/2026 às 08:00`; nothing for none."""
+    return local(value).strftime("%d/%m/%Y às %H:%M") if value else ""
+
+
+def clock(value: str | None) -> str:
+    """Return the time of a moment, `08:00`; nothing for none."""
+    return local(value).strftime("%H:%M") if value else ""
+
+
+def iso(value: str | None) -> str:
+    """Return a moment as the `datetime` of a `time` element."""
+    return local(value).isoformat(timespec="seconds") if value else ""
+
+
+def day(text: str | None) -> str:
+    """Return `2026-11-24` as `24/11/2026`; anything else stays as it is."""
+    try:
+        return date.fromisoformat(text or "").strftime("%d/%m/%Y")
+    except ValueError:
+        return text or ""
+
+
+def near_day(value: str | date) -> str:
+    """Return a day as people say it: `hoje`, `amanhã`, `ontem`, or with its date."""
+    at = value if isinstance(value, date) and not isinstance(value, datetime) else None
+    at = at or local(value).date()  # type: ignore[arg-type]
+    names = {0: "hoje", 1: "amanhã", -1: "ontem"}
+    return names.get((at - today()) // timedelta(days=1), at.strftime("%d/%m/%Y"))
+
+
+def long_day(at: date) -> str:
+    """Return a day as `terça-feira, 24 de novembro de 2026`."""
+    ordinal = "1º" if at.day == 1 else str(at.day)
+    return f"{words.WEEKDAYS[at.weekday()]}, {ordinal} de {words.MONTHS[at.month - 1]} de {at.year}"
+
+
+def money(text: str) -> str:
+    """Return a decimal string in reais, `R$ 1.234,56`; anything else stays as it is."""
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        return text
+    return f"R$ {amount:,.2f}".translate(_SWAP) if amount.is_finite() else text
+
+
+def duration(milliseconds: Any) -> str:
+    """Return a duration as `850 ms`, `2,4 s` or `3 min 05 s`; nothing for none."""
+    if milliseconds is None:
+        return ""
+    if milliseconds < _SECOND_MS:
+        return f"{milliseconds:.0f} ms"
+    if milliseconds < _MINUTE_MS:
+        return f"{milliseconds / _SECOND_MS:.1f} s".translate(_SWAP)
+    minutes, rest = divmod(round(milliseconds / _SECOND_MS), 60)
+    return f"{minutes} min {rest:02d} s"

@@ -1,0 +1,164 @@
+"""The pages of one job: schedule, edit, delete, cancel, run, and what came of it."""
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from core.clock import SAO_PAULO, utc_now
+from web import backends, formats, sessions
+from web.errors import RefusedError, RejectedError
+
+FIVE_MINUTES = 5
+UNPROCESSABLE = 422
+
+bp = APIBlueprint("jobs", __name__, url_prefix="/consultas")
+
+
+@bp.get("/nova")
+def new() -> ResponseReturnValue:
+    """Show the form to schedule a job; the address may bring a CNPJ and a day."""
+    values = _soon() | {"idempotency_key": uuid.uuid4().hex}
+    given = {name: request.args[name] for name in ("cpf_cnpj", "day") if name in request.args}
+    return _form(values | given)
+
+
+@bp.post("/nova")
+def create() -> ResponseReturnValue:
+    """Schedule a job; sending the same form twice makes one."""
+    key = request.form.get("idempotency_key") or uuid.uuid4().hex
+    return _save(
+        lambda: _call("POST", "/jobs", body=_payload(), headers={"Idempotency-Key": key}),
+        "Consulta agendada.",
+    )
+
+
+@bp.get("/<int:job_id>/editar")
+def edit(job_id: int) -> ResponseReturnValue:
+    """Show the form to change a job that has not started."""
+    job = _call("GET", f"/job/{job_id}")
+    at = formats.local(job["date"])
+    values = {"day": at.date().isoformat(), "time": at.strftime("%H:%M")}
+    number = {"cpf_cnpj": formats.document(job["cpf_cnpj"])}
+    return _form(job | values | number, job_id=job_id)
+
+
+@bp.post("/<int:job_id>/editar")
+def change(job_id: int) -> ResponseReturnValue:
+    """Change a job."""
+    return _save(
+        lambda: _call("PATCH", f"/job/{job_id}", body=_payload()),
+        "Consulta alterada.",
+        job_id=job_id,
+    )
+
+
+@bp.get("/<int:job_id>")
+def show(job_id: int) -> ResponseReturnValue:
+    """Show a job with its runs and its latest result."""
+    job = _call("GET", f"/job/{job_id}")
+    runs = _call("GET", f"/job/{job_id}/runs")
+    results = _call("GET", "/results", query={"job_id": job_id})
+    chosen = request.args.get("resultado", type=int)
+    result = next((r for r in results if r["id"] == chosen), results[0] if results else None)
+    return render_template("job.html", job=job, runs=runs, results=results, result=result)
+
+
+@bp.get("/<int:job_id>/excluir")
+def ask_delete(job_id: int) -> ResponseReturnValue:
+    """Ask before a job is deleted."""
+    return render_template("confirm_delete.html", job=_call("GET", f"/job/{job_id}"))
+
+
+@bp.post("/<int:job_id>/excluir")
+def delete(job_id: int) -> ResponseReturnValue:
+    """Delete a job; one that is running is cancelled."""
+    _call("DELETE", f"/job/{job_id}")
+    if _exists(job_id):
+        flash("A consulta estava em andamento e foi cancelada.", "info")
+        return redirect(url_for("jobs.show", job_id=job_id))
+    flash("Consulta excluída.", "good")
+    return redirect(url_for("agenda.show_list"))
+
+
+@bp.get("/<int:job_id>/cancelar")
+def ask_cancel(job_id: int) -> ResponseReturnValue:
+    """Ask before a job is cancelled."""
+    return render_template("confirm_cancel.html", job=_call("GET", f"/job/{job_id}"))
+
+
+@bp.post("/<int:job_id>/cancelar")
+def cancel(job_id: int) -> ResponseReturnValue:
+    """Cancel a job that has not ended."""
+    try:
+        _call("POST", f"/job/{job_id}/cancel")
+    except RejectedError as error:
+        flash(str(error), "bad")
+    else:
+        flash("Consulta cancelada.", "good")
+    return redirect(url_for("jobs.show", job_id=job_id))
+
+
+def _exists(job_id: int) -> bool:
+    try:
+        _call("GET", f"/job/{job_id}")
+    except RejectedError:
+        return False
+    return True
+
+
+def _call(method: str, path: str, **how: Any) -> Any:
+    return sessions.call(backends.agendador(), method, path, **how)
+
+
+def _save(save: Callable[[], Any], done: str, job_id: int | None = None) -> ResponseReturnValue:
+    """Save what was typed and show the job; what is refused is shown in the form again."""
+    try:
+        job = save()
+    except RefusedError as error:
+        return _form(request.form, error.fields, job_id=job_id), UNPROCESSABLE
+    except RejectedError as error:
+        return _form(request.form, problem=str(error), job_id=job_id), error.status
+    flash(done, "good")
+    return redirect(url_for("jobs.show", job_id=job["id"]))
+
+
+def _form(
+    values: Any,
+    errors: dict[str, list[str]] | None = None,
+    problem: str = "",
+    job_id: int | None = None,
+) -> str:
+    return render_template(
+        "job_form.html", values=values, errors=errors or {}, problem=problem, job_id=job_id
+    )
+
+
+def _payload() -> dict[str, Any]:
+    """Return the body of a job as the form holds it; a priority that is no number stays a text."""
+    form = request.form
+    priority = form.get("priority", "0")
+    return {
+        "title": form.get("title", ""),
+        "description": form.get("description", ""),
+        "cpf_cnpj": form.get("cpf_cnpj", ""),
+        "date": _date(),
+        "priority": int(priority) if priority.isdecimal() else priority,
+    }
+
+
+def _date() -> str:
+    if request.form.get("when") == "now":
+        return utc_now().isoformat()
+    return f"{request.form.get('day', '')}T{request.form.get('time', '')}"
+
+
+def _soon() -> dict[str, str]:
+    """Return the day and time to offer: the next full five minutes."""
+    at = utc_now().astimezone(SAO_PAULO) + timedelta(minutes=FIVE_MINUTES)
+    at -= timedelta(minutes=at.minute % FIVE_MINUTES)
+    return {"day": at.date().isoformat(), "time": at.strftime("%H:%M")}
