@@ -25,10 +25,10 @@ class Cell:
 
 ROWS: tuple[tuple[Cell, ...], ...] = (
     (
-        Cell("cnpj", "Número de inscrição", 3),
+        Cell("cnpj", "Número de inscrição", 4),
         Cell("matriz_filial", "Matriz ou filial", 3),
         Cell("data_abertura", "Data de abertura", 3),
-        Cell("porte", "Porte", 3),
+        Cell("porte", "Porte", 2),
     ),
     (Cell("nome_empresarial", "Nome empresarial", 12),),
     (Cell("nome_fantasia", "Título do estabelecimento (nome de fantasia)", 12),),
@@ -44,8 +44,8 @@ ROWS: tuple[tuple[Cell, ...], ...] = (
         Cell("complemento", "Complemento", 4),
     ),
     (
-        Cell("cep", "CEP", 2),
-        Cell("bairro", "Bairro ou distrito", 4),
+        Cell("cep", "CEP", 3),
+        Cell("bairro", "Bairro ou distrito", 3),
         Cell("municipio", "Município", 5),
         Cell("uf", "UF", 1),
     ),

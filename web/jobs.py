@@ -3,17 +3,19 @@
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
 from core.clock import SAO_PAULO, utc_now
-from web import backends, formats, sessions
+from web import backends, formats, pdf, sessions
 from web.errors import RefusedError, RejectedError
 
 FIVE_MINUTES = 5
+NOT_FOUND = 404
 UNPROCESSABLE = 422
 
 bp = APIBlueprint("jobs", __name__, url_prefix="/consultas")
@@ -66,6 +68,23 @@ def show(job_id: int) -> ResponseReturnValue:
     chosen = request.args.get("resultado", type=int)
     result = next((r for r in results if r["id"] == chosen), results[0] if results else None)
     return render_template("job.html", job=job, runs=runs, results=results, result=result)
+
+
+@bp.get("/<int:job_id>/resultado-<int:result_id>.pdf")
+def show_pdf(job_id: int, result_id: int) -> ResponseReturnValue:
+    """Give one result of a job as a PDF."""
+    results = _call("GET", "/results", query={"job_id": job_id})
+    result = next((one for one in results if one["id"] == result_id), None)
+    if result is None:
+        abort(NOT_FOUND)
+    name = f"cnpj-{result['cnpj']}-{result['data_pesquisa']}.pdf"
+    return send_file(
+        BytesIO(pdf.company(result)),
+        mimetype="application/pdf",
+        as_attachment=True,
+        download_name=name,
+        etag=False,
+    )
 
 
 @bp.get("/<int:job_id>/excluir")

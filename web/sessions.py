@@ -20,7 +20,7 @@ from typing import Any
 from apiflask import APIFlask
 from flask import Response, current_app, g, request, session
 
-from core.tokens import GROUP_ADMIN
+from core.groups import GROUP_ADMIN
 from web.api import Api
 from web.errors import UnauthorizedError
 
