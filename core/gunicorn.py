@@ -21,6 +21,8 @@ limit_request_fields = 64
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+# It would write to the home folder, and nobody uses it.
+control_socket_disable = True
 
 # prometheus_client adds the figures of several processes up through files in this folder; it reads
 # the variable when it is imported, which is after this file.

@@ -10,12 +10,11 @@ from typing import Any, TypeVar
 from flask import Flask, Response
 from flask_jwt_extended import JWTManager, get_jwt, jwt_required
 
+from core.groups import GROUP_ADMIN
 from core.settings import TokenSettings
 from core.web import refuse
 
 ALGORITHM = "EdDSA"
-GROUP_USERS = "users"
-GROUP_ADMIN = "admin"
 
 UNAUTHORIZED = 401
 UNAVAILABLE = 503

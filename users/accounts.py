@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from core.clock import utc_now
-from core.tokens import GROUP_ADMIN, GROUP_USERS
+from core.groups import GROUP_ADMIN, GROUP_USERS
 from users.errors import BadCredentialsError, NotAdminError
 from users.passwords import hash_password, is_outdated, verify_password
 from users.store import Store

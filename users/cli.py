@@ -4,7 +4,7 @@ import click
 from flask import Flask
 from pydantic import TypeAdapter, ValidationError
 
-from core.tokens import GROUP_ADMIN
+from core.groups import GROUP_ADMIN
 from core.validation import field_errors
 from users import accounts
 from users.errors import TakenError
