@@ -26,12 +26,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _lookups(_arguments: argparse.Namespace) -> int:
-    from worker.lookups import Lookups  # noqa: PLC0415 each command loads only what it needs
+    from core.ledger.connection import engine  # noqa: PLC0415 each command loads what it needs
+    from worker.lookups import Lookups  # noqa: PLC0415
     from worker.sources.chain import build_chain  # noqa: PLC0415
+    from worker.sources.guard import SharedGuard  # noqa: PLC0415
 
     config = settings.load(LookupSettings)
     logs.configure(config, "worker-lookups")
-    Lookups(config, build_chain(config)).run(_stop_on_signals())
+    guard = SharedGuard(engine(config, "sources", config.lookup_slots), config)
+    Lookups(config, build_chain(config, guard)).run(_stop_on_signals())
     return 0
 
 

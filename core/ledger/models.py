@@ -13,9 +13,11 @@ from sqlalchemy import (
     CheckConstraint,
     DateTime,
     Enum,
+    Float,
     ForeignKey,
     Identity,
     Index,
+    Integer,
     SmallInteger,
     String,
     Text,
@@ -23,7 +25,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 TITLE_LENGTH = 200
@@ -66,7 +68,8 @@ class Base(DeclarativeBase):
 class Job(Base):
     """A consultation that somebody scheduled.
 
-    `next_run_at` is when the dispatcher makes the next run; null when none is to come.
+    `next_run_at` is when the dispatcher makes the next run; null when none is to come. `date` is
+    the occurrence that is due or at work; a recurring job's moves on when that has ended.
     """
 
     __tablename__ = "job"
@@ -80,6 +83,7 @@ class Job(Base):
     status: Mapped[Status] = mapped_column(default=Status.CREATED)
     recurrence: Mapped[str | None] = mapped_column(Text)
     next_run_at: Mapped[datetime | None]
+    paused: Mapped[bool] = mapped_column(server_default=text("false"))
     creator_id: Mapped[str] = mapped_column(String(64))
     creator_email: Mapped[str] = mapped_column(String(254))
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
@@ -99,6 +103,8 @@ class Job(Base):
         ),
         Index("job_next", "next_run_at", postgresql_where=text("next_run_at IS NOT NULL")),
         Index("job_of_creator", "creator_id", text("id DESC")),
+        Index("job_of_creator_by_status", "creator_id", "status", text("id DESC")),
+        Index("job_of_creator_by_date", "creator_id", text("date DESC"), text("id DESC")),
     )
 
 
@@ -228,3 +234,64 @@ class Mail(Base):
             postgresql_where=text("sent_at IS NULL AND failed_at IS NULL"),
         ),
     )
+
+
+class Preference(Base):
+    """What a user wants of the system; who has no row wants what is usual.
+
+    `unsubscribe_token` is in the links of their summaries; of the token of their calendar feed
+    only the SHA-256 is kept.
+    """
+
+    __tablename__ = "preference"
+
+    creator_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    summary: Mapped[bool] = mapped_column(server_default=text("true"))
+    unsubscribe_token: Mapped[uuid.UUID] = mapped_column(
+        server_default=text("gen_random_uuid()"), unique=True
+    )
+    calendar_token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
+
+
+class JobImport(Base):
+    """A file of jobs that somebody sent: how many rows it had, how many jobs it made."""
+
+    __tablename__ = "job_import"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    creator_id: Mapped[str] = mapped_column(String(64))
+    lines: Mapped[int] = mapped_column(Integer, server_default="0")
+    made: Mapped[int] = mapped_column(Integer, server_default="0")
+    created: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (Index("import_of_creator", "creator_id", "created"),)
+
+
+class SourceHealth(Base):
+    """What all workers together know of a source of companies.
+
+    `admitted` are the moments of the last questions, as many as `per_minute` (0 is no limit).
+    Nobody asks before `paused_until` (the source's own wish) nor before `open_until` (its circuit
+    breaker); after that, one worker at a time tries, until `trial_until`, and a success clears
+    both. `asked`, `failed` and `seconds` are counts of which the old part has faded.
+    """
+
+    __tablename__ = "source_health"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    per_minute: Mapped[int] = mapped_column(Integer)
+    admitted: Mapped[list[datetime]] = mapped_column(
+        ARRAY(DateTime(timezone=True)), server_default=text("'{}'")
+    )
+    paused_until: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(Integer, server_default="0")
+    openings: Mapped[int] = mapped_column(Integer, server_default="0")
+    open_until: Mapped[datetime | None]
+    trial_until: Mapped[datetime | None]
+    asked: Mapped[float] = mapped_column(Float, server_default="0")
+    failed: Mapped[float] = mapped_column(Float, server_default="0")
+    seconds: Mapped[float] = mapped_column(Float, server_default="0")
+    counted_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_error: Mapped[str | None] = mapped_column(String(40))
+    last_error_at: Mapped[datetime | None]
+    last_success_at: Mapped[datetime | None]

@@ -24,6 +24,21 @@ _UNCLAIMED_PAST_LEASE = text("""
     FROM run WHERE status = 'queued' AND next_attempt_at IS NULL
 """)
 
+# A minute's questions are logged; those of the last minute are what counts against the limit.
+_SOURCES = text("""
+    SELECT name, per_minute,
+        CASE WHEN open_until > now() THEN 'open' WHEN open_until IS NOT NULL THEN 'half_open'
+            WHEN paused_until > now() THEN 'paused' ELSE 'closed' END AS state,
+        greatest(open_until, paused_until) AS until,
+        CASE WHEN per_minute > 0 THEN greatest(per_minute - (
+            SELECT count(*) FROM unnest(admitted) AS moment
+            WHERE moment > now() - interval '1 minute'), 0) END AS rate_left,
+        CASE WHEN asked > 0 THEN 1000 * seconds / asked END AS latency_ms,
+        CASE WHEN asked > 0 THEN failed / asked END AS error_share,
+        last_error, last_error_at, last_success_at
+    FROM source_health ORDER BY name
+""")
+
 
 def seconds_to_next_run(connection: Connection) -> float | None:
     """Return the seconds until the next run or attempt becomes due; None when none waits."""
@@ -83,6 +98,17 @@ def list_results(
         .limit(per_page)
         .offset(_skip(page, per_page))
     ).all()
+
+
+def list_sources(connection: Connection) -> Sequence[Row[Any]]:
+    """Return the health of each source that a worker has used.
+
+    `state` is `closed` (asked normally), `paused` (it asked us to wait), `open` (it failed and is
+    left alone) or `half_open` (one worker at a time tries it), the middle two until `until`.
+    `rate_left` is how many questions this minute still bears, null without a limit; `latency_ms`
+    and `error_share` tell of the last ten minutes or so.
+    """
+    return connection.execute(_SOURCES).all()
 
 
 def _skip(page: int, per_page: int) -> int:

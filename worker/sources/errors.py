@@ -5,9 +5,11 @@
     ├── InvalidCnpj    the source refuses the number itself
     ├── Captcha        the source asks for a person
     ├── RateLimited    the source asks us to slow down
+    │   └── HeldBack   we did not ask: its limit is used up, or it is failing and left alone
     ├── Unavailable    the source is away, busy, slow or answers nonsense
     ├── LayoutChanged  the answer lacks fields that it always had
-    └── WrongCompany   the answer is about another CNPJ
+    ├── WrongCompany   the answer is about another CNPJ
+    └── NoSource       no configured source takes such a CNPJ
 
 `code` is stable and for programs, `reason` is Portuguese for people and holds no personal data.
 """
@@ -36,10 +38,15 @@ class SourceError(Exception):
 
 
 class NotFound(SourceError):
-    """The source knows no such CNPJ; ask a second one before believing it."""
+    """The source knows no such CNPJ.
+
+    Services answer so when their database is down: until a second source has said it too
+    (`confirmed`), it is to be looked for again later.
+    """
 
     code = "not_found"
     default_reason = "A fonte não encontrou esse CNPJ."
+    confirmed = False
 
 
 class InvalidCnpj(SourceError):
@@ -65,6 +72,13 @@ class RateLimited(SourceError):
 
     def __init__(self, retry_after: float | None = None) -> None:
         super().__init__(retry_after=retry_after)
+
+
+class HeldBack(RateLimited):
+    """We did not ask: its limit is used up, or it is failing and left alone; wait `retry_after`."""
+
+    code = "held_back"
+    default_reason = "A fonte está em pausa; a consulta será feita em seguida."
 
 
 class Unavailable(SourceError):
@@ -97,3 +111,10 @@ class WrongCompany(SourceError):
     code = "wrong_company"
     transient = True
     default_reason = "A fonte respondeu sobre outro CNPJ."
+
+
+class NoSource(SourceError):
+    """No configured source takes such a CNPJ; `SOURCES` must name one that knows letters."""
+
+    code = "no_source"
+    default_reason = "Nenhuma fonte configurada aceita CNPJ com letras."

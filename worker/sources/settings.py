@@ -6,7 +6,7 @@ built-in limits are what the services document or were seen to bear.
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, field_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from core.settings import Settings
@@ -23,7 +23,7 @@ class SourceOptions(BaseModel):
 
     url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")]
     timeout: PositiveFloat = 20
-    per_minute: NonNegativeFloat = 0
+    per_minute: NonNegativeInt = 0
 
 
 class SourceSettings(Settings):

@@ -1,4 +1,4 @@
-"""What people do with jobs: create, edit, cancel, delete."""
+"""What people do with jobs: create, edit, pause, run now, cancel, delete."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from core.ledger import recurrence
 from core.ledger.connection import JOB_CHANNEL
 from core.ledger.models import FINAL, Status
 from core.ledger.transitions.mails import queue_finished_mails
@@ -24,7 +25,15 @@ class JobStartedError(TransitionError):
 
 
 class JobEndedError(TransitionError):
-    """The job has ended, so there is nothing to cancel."""
+    """The job has ended, so there is nothing to cancel or pause."""
+
+
+class JobUnderWayError(TransitionError):
+    """The job waits in the queue or is at work already."""
+
+
+class NoOccurrenceError(TransitionError):
+    """The recurrence has no occurrence at or after the job's date."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +80,16 @@ _RESCHEDULE = text(f"""
     WITH withdrawn AS (DELETE FROM run WHERE id = :run_id)
     UPDATE job
     SET title = :title, description = :description, cpf_cnpj = :cpf_cnpj, date = :date,
-        priority = :priority, status = 'created', updated = now(),
-        next_run_at = coalesce(CAST(:place AS timestamptz), greatest(:date, now()))
+        priority = :priority, recurrence = :recurrence, status = 'created', updated = now(),
+        next_run_at = CASE WHEN NOT paused
+            THEN coalesce(CAST(:place AS timestamptz), greatest(:date, now())) END
     WHERE id = :id
     RETURNING pg_notify('{JOB_CHANNEL}', '')
 """)
 
 _CANCEL = text("""
-    UPDATE job SET status = 'cancelled', next_run_at = NULL, updated = now() WHERE id = :id
+    UPDATE job SET status = 'cancelled', next_run_at = NULL, paused = false, updated = now()
+    WHERE id = :id
 """)
 
 _CANCEL_RUN = text("""
@@ -88,13 +99,38 @@ _CANCEL_RUN = text("""
 """)
 
 
+_PAUSE = text("""
+    WITH withdrawn AS (DELETE FROM run WHERE id = :run_id)
+    UPDATE job SET paused = true, next_run_at = NULL, updated = now(),
+                   status = CASE status WHEN 'queued' THEN 'created' ELSE status END
+    WHERE id = :id
+""")
+
+_RESUME = text(f"""
+    UPDATE job SET paused = false, updated = now(),
+                   next_run_at = CASE WHEN status = 'created' THEN greatest(date, now()) END
+    WHERE id = :id
+    RETURNING pg_notify('{JOB_CHANNEL}', '')
+""")
+
+_RUN_NOW = text(f"""
+    UPDATE job SET status = 'created', next_run_at = now(), updated = now(),
+                   date = CASE WHEN recurrence IS NULL THEN now() ELSE date END,
+                   paused = paused AND recurrence IS NOT NULL
+    WHERE id = :id
+    RETURNING pg_notify('{JOB_CHANNEL}', '')
+""")
+
+
 def create_job(connection: Connection, new: NewJob) -> tuple[int, bool]:
     """Insert a job and return its id and whether it is new.
 
     A job that the same creator made with the same idempotency key is found instead of made twice.
-    A date that has passed makes the job due now, after those that are due already.
+    A date that has passed makes the job due now, after those that are due already; a recurring
+    job's becomes its first occurrence. Raises NoOccurrenceError.
     """
-    made = connection.execute(_CREATE, asdict(new)).first()
+    values = asdict(new) | {"date": _first_date(new.recurrence, new.date)}
+    made = connection.execute(_CREATE, values).first()
     if made is not None:
         return made.id, True
     key = {"creator_id": new.creator_id, "key": new.idempotency_key}
@@ -104,9 +140,9 @@ def create_job(connection: Connection, new: NewJob) -> tuple[int, bool]:
 def edit_job(connection: Connection, job_id: int, creator_id: str, changes: dict[str, Any]) -> None:
     """Change a job that has not started; a new date makes it due then, else it keeps its place.
 
-    `changes` maps columns (title, description, cpf_cnpj, date, priority) to values. A run that
-    waits in the queue is withdrawn: its message finds nothing. Raises JobNotFoundError,
-    JobStartedError.
+    `changes` maps columns (title, description, cpf_cnpj, date, priority, recurrence) to values. A
+    run that waits in the queue is withdrawn: its message finds nothing. Raises JobNotFoundError,
+    JobStartedError, NoOccurrenceError.
     """
     job = _lock(connection, job_id, creator_id)
     run = connection.execute(_UNFINISHED_RUN, {"id": job_id}).first()
@@ -114,16 +150,53 @@ def edit_job(connection: Connection, job_id: int, creator_id: str, changes: dict
         run is not None and run.started_at is not None
     ):
         raise JobStartedError
-    kept = {name: getattr(job, name) for name in _EDITABLE}
+    values = {name: getattr(job, name) for name in _EDITABLE} | changes
+    values["date"] = _first_date(values["recurrence"], values["date"])
     place = job.next_run_at if run is None else run.scheduled_for
-    if changes.get("date", job.date) != job.date:
+    if values["date"] != job.date:
         place = None
     run_id = None if run is None else run.id
-    values = {**kept, **changes, "id": job_id, "run_id": run_id, "place": place}
-    connection.execute(_RESCHEDULE, values)
+    connection.execute(_RESCHEDULE, {**values, "id": job_id, "run_id": run_id, "place": place})
 
 
-_EDITABLE = ("title", "description", "cpf_cnpj", "date", "priority")
+_EDITABLE = ("title", "description", "cpf_cnpj", "date", "priority", "recurrence")
+
+
+def pause_job(connection: Connection, job_id: int, creator_id: str) -> None:
+    """Hold a job until it is resumed; a recurring one that is at work ends its occurrence.
+
+    Raises JobNotFoundError, JobStartedError, JobEndedError.
+    """
+    job = _lock(connection, job_id, creator_id)
+    run = connection.execute(_UNFINISHED_RUN, {"id": job_id}).first()
+    if job.status in FINAL:
+        raise JobEndedError
+    started = run is not None and run.started_at is not None
+    if started and job.recurrence is None:
+        raise JobStartedError
+    run_id = None if run is None or started else run.id
+    connection.execute(_PAUSE, {"id": job_id, "run_id": run_id})
+
+
+def resume_job(connection: Connection, job_id: int, creator_id: str) -> None:
+    """Let a paused job go on; what it missed meanwhile is made up for once, now.
+
+    Resuming a job that is not paused changes nothing. Raises JobNotFoundError.
+    """
+    job = _lock(connection, job_id, creator_id)
+    if job.paused:
+        connection.execute(_RESUME, {"id": job_id})
+
+
+def run_job_now(connection: Connection, job_id: int, creator_id: str) -> None:
+    """Make a job due now, once more if it has ended; a recurring one keeps its next date.
+
+    Raises JobNotFoundError, JobUnderWayError.
+    """
+    _lock(connection, job_id, creator_id)
+    if connection.execute(_UNFINISHED_RUN, {"id": job_id}).first() is not None:
+        raise JobUnderWayError
+    connection.execute(_RUN_NOW, {"id": job_id})
 
 
 def cancel_job(connection: Connection, job_id: int, creator_id: str) -> None:
@@ -154,6 +227,15 @@ def delete_job(connection: Connection, job_id: int, creator_id: str) -> bool:
         return False
     connection.execute(text("DELETE FROM job WHERE id = :id"), {"id": job_id})
     return True
+
+
+def _first_date(rule: str | None, date: datetime) -> datetime:
+    if rule is None:
+        return date
+    occurrence = recurrence.first(rule, date)
+    if occurrence is None:
+        raise NoOccurrenceError
+    return occurrence
 
 
 def _lock(connection: Connection, job_id: int, creator_id: str) -> Row[Any]:

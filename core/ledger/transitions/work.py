@@ -12,6 +12,7 @@ from core.ledger.connection import JOB_CHANNEL, MAIL_CHANNEL
 from core.ledger.models import Status
 from core.ledger.transitions import QUEUE_LEASE, WORK_LEASE
 from core.ledger.transitions.mails import queue_finished_mails
+from core.ledger.transitions.recurring import go_on
 
 COMPANY_FIELDS = (
     "cnpj",
@@ -161,17 +162,54 @@ _SETTLE = text("""
             ELSE settled.status END
         FROM settled WHERE job.id = settled.job_id
     )
-    SELECT id, status FROM settled
+    SELECT settled.id, settled.status, job.id AS job_id, job.recurrence, job.date
+    FROM settled JOIN job ON job.id = settled.job_id
 """)
 
 _COLUMNS = ", ".join(COMPANY_FIELDS)
 
+# What may change of a company; a source that says less than another is no change.
+_TRACKED = tuple(
+    field
+    for field in COMPANY_FIELDS
+    if field not in {"cnpj", "source", "data_pesquisa", "hora_pesquisa", "data_da_base"}
+)
+# What all sources say in the same words, so that results of two of them can be compared.
+_COMPARABLE = (
+    "matriz_filial",
+    "data_abertura",
+    "nome_empresarial",
+    "porte",
+    "cep",
+    "uf",
+    "situacao_cadastral",
+    "data_situacao_cadastral",
+    "capital_social",
+)
+
 _STORE_RESULTS = text(f"""
-    INSERT INTO result (job_id, run_id, creator_id, creator_email, {_COLUMNS})
+    INSERT INTO result (job_id, run_id, creator_id, creator_email, {_COLUMNS}, changes)
     SELECT run.job_id, run.id, job.creator_id, job.creator_email,
-           {", ".join(f"company.{field}" for field in COMPANY_FIELDS)}
+           {", ".join(f"company.{field}" for field in COMPANY_FIELDS)},
+           coalesce(difference.changes, '[]')
     FROM jsonb_populate_recordset(NULL::result, CAST(:companies AS jsonb)) AS company
     JOIN run ON run.id = company.run_id JOIN job ON job.id = run.job_id
+    LEFT JOIN LATERAL (
+        SELECT * FROM result
+        WHERE result.creator_id = job.creator_id AND result.cnpj = company.cnpj
+        ORDER BY result.id DESC LIMIT 1
+    ) AS previous ON true
+    LEFT JOIN LATERAL (
+        SELECT jsonb_agg(jsonb_build_object('field', name, 'before', before, 'after', after)
+                         ORDER BY place) AS changes
+        FROM unnest(CAST(:tracked AS text[])) WITH ORDINALITY AS tracked(name, place),
+             (SELECT to_jsonb(previous) AS was, to_jsonb(company) AS is_now OFFSET 0) AS pair,
+             LATERAL (SELECT was -> name AS before, is_now -> name AS after) AS value
+        WHERE before <> after
+          AND NOT (jsonb_typeof(after) = 'array' AND before @> after AND after @> before)
+          AND (previous.source = company.source
+               OR (name = ANY(:comparable) AND before <> '""' AND after <> '""'))
+    ) AS difference ON previous.id IS NOT NULL
 """)
 
 
@@ -207,7 +245,9 @@ def release(connection: Connection, run_ids: Sequence[uuid.UUID], worker: str) -
 
 
 def settle(connection: Connection, outcomes: Sequence[Outcome], worker: str) -> set[uuid.UUID]:
-    """Store how attempts of this worker ended: state, result and end mail, all or nothing.
+    """Store how attempts of this worker ended: state, result, end mail, the next occurrence.
+
+    All or nothing. A result tells what changed since the last one of this CNPJ for its owner.
 
     Returns the runs that were settled; another worker took over, or somebody cancelled, the rest.
     """
@@ -222,8 +262,10 @@ def settle(connection: Connection, outcomes: Sequence[Outcome], worker: str) -> 
         if outcome.company is not None and outcome.run_id in ids
     ]
     if companies:
-        connection.execute(_STORE_RESULTS, {"companies": json.dumps(companies)})
-    ended = [row.id for row in settled if row.status != Status.QUEUED]
+        values = {"tracked": list(_TRACKED), "comparable": list(_COMPARABLE)}
+        connection.execute(_STORE_RESULTS, {"companies": json.dumps(companies), **values})
+    ended = [row for row in settled if row.status != Status.QUEUED]
     if ended:
-        queue_finished_mails(connection, ended)
+        queue_finished_mails(connection, [row.id for row in ended])
+        go_on(connection, [row for row in ended if row.recurrence is not None])
     return ids
