@@ -163,6 +163,7 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Run the command line; a failure that someone can act on is a message and exit code 1."""
     options = _parser().parse_args()
+    options.home = options.home.resolve()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: tidily
     try:
         return int(options.function(options))

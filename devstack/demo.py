@@ -22,7 +22,7 @@ from devstack.stack import PUBLIC_PORTS, Stack
 T = TypeVar("T")
 
 CALL_TIMEOUT_SECONDS = 10
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
 POLL_SECONDS = 0.1
 NOT_NEEDED = ("worker", "web", "cronjob")
 PERSON = {
@@ -89,11 +89,15 @@ class Visitor:
         """Return the jobs once all have a status.
 
         Raises:
-            DevstackError: they do not get there in time; the message says where they are.
+            DevstackError: one failed, or they do not get there in time.
         """
 
         def there() -> list[dict[str, Any]]:
             jobs = self.jobs(ids)
+            for job in jobs:
+                if job["status"] == "error":
+                    runs = self.call("agendador", "GET", f"/job/{job['id']}/runs")
+                    raise DevstackError(f"{job['title']} failed: {runs}")
             return jobs if {job["status"] for job in jobs} == {status} else []
 
         return _wait(there, f"all jobs {status}")
@@ -118,8 +122,11 @@ def main() -> None:
     with homes.throwaway("demo") as home:
         free = ports.free(len(PUBLIC_PORTS))
         suite = stack.new(home, dict(zip(PUBLIC_PORTS, free, strict=True)))
-        suite.up(without=NOT_NEEDED)
-        _perform(suite, say)
+        try:
+            suite.up(without=NOT_NEEDED)
+            _perform(suite, say)
+        except DevstackError as error:
+            raise DevstackError(f"{error}\nThe logs are in {home / 'log'}") from error
         say("Stopping everything")
         suite.down()
     _print_next_steps()

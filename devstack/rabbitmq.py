@@ -109,6 +109,7 @@ def _environment(home: Path, chosen: Ports) -> dict[str, str]:
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
         "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
         "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+        "RABBITMQ_LOG": "-color",
         # The script then becomes the node instead of watching it: one process, one id.
         "RABBITMQ_ALLOW_INPUT": "1",
         "RABBITMQ_SERVER_START_ARGS": "-noinput",

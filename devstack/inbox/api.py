@@ -77,7 +77,7 @@ def _about(mail: Mail | None, view: list[str]) -> Answer:
         case []:
             return Answer(page.reading(mail), headers=PAGE_HEADERS)
         case ["html"]:
-            return Answer(page.letter(mail).html.encode(), headers=MAIL_HEADERS)
+            return Answer(page.html(mail), headers=MAIL_HEADERS)
         case ["raw"]:
             return Answer(mail.content, content_type=TEXT, headers=MAIL_HEADERS)
     return NOT_FOUND

@@ -13,8 +13,13 @@ from devstack.inbox.store import Mail
 
 BRASILIA = ZoneInfo("America/Sao_Paulo")
 PER_PAGE = 50
-# The mail's own HTML may style itself and show embedded pictures; nothing else, and no script.
-MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: cid:; sandbox"
+# The mail's own HTML may style itself, show embedded pictures, and have links, which open in a new
+# tab; nothing else, and no script.
+MAIL_SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
+MAIL_POLICY = (
+    f"default-src 'none'; style-src 'unsafe-inline'; img-src data: cid:; sandbox {MAIL_SANDBOX}"
+)
+LINKS_OPEN_OUTSIDE = '<base target="_blank">'
 PAGE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -71,7 +76,12 @@ def inbox(mails: Sequence[Mail], number: int) -> bytes:
 
 def reading(mail: Mail) -> bytes:
     """Return the page that shows one mail."""
-    return _render("mail.html", letter=letter(mail))
+    return _render("mail.html", letter=letter(mail), sandbox=MAIL_SANDBOX)
+
+
+def html(mail: Mail) -> bytes:
+    """Return the mail's own HTML, for the frame in the page that shows it."""
+    return (LINKS_OPEN_OUTSIDE + letter(mail).html).encode()
 
 
 def _render(template: str, **values: object) -> bytes:
