@@ -13,13 +13,7 @@ from agendador.schemas import JobIn
 from core import logs, web
 from core.broker import events
 from core.broker.publisher import Publisher
-from core.ledger.transitions.people import (
-    JobEndedError,
-    JobNotFoundError,
-    JobStartedError,
-    NewJob,
-    TransitionError,
-)
+from core.ledger.transitions import people
 from core.tokens import caller
 
 NOT_FOUND = 404
@@ -34,17 +28,19 @@ DATABASE_ERRORS = (OperationalError, InterfaceError, PoolTimeoutError)
 
 log = logs.logger(__name__)
 
-_REFUSALS: dict[type[TransitionError], tuple[int, str]] = {
-    JobNotFoundError: (NOT_FOUND, "Consulta não encontrada."),
-    JobStartedError: (CONFLICT, "A consulta já começou ou terminou e não pode mais ser alterada."),
-    JobEndedError: (CONFLICT, "A consulta já terminou: não há o que cancelar."),
+_REFUSALS: dict[type[people.TransitionError], tuple[int, str]] = {
+    people.JobNotFoundError: (NOT_FOUND, "Consulta não encontrada."),
+    people.JobStartedError: (CONFLICT, "A consulta já começou e não pode mais ser alterada."),
+    people.JobEndedError: (CONFLICT, "A consulta já terminou."),
+    people.JobUnderWayError: (CONFLICT, "A consulta já está na fila ou em andamento."),
 }
+_NO_OCCURRENCE = "A regra não tem nenhuma data a partir da data da consulta."
 
 
 def register(app: APIFlask, publisher: Publisher) -> None:
     """Make `app` answer refused changes and a database that is away."""
     app.extensions["publisher"] = publisher
-    app.register_error_handler(TransitionError, _refuse_change)
+    app.register_error_handler(people.TransitionError, _refuse_change)
     for kind in DATABASE_ERRORS:
         app.register_error_handler(kind, _database_away)
 
@@ -67,7 +63,13 @@ def report_refused(errors: dict[str, list[str]]) -> None:
     )
 
 
-def keep_for_later(new: NewJob) -> HTTPError:
+def refuse_payload(errors: dict[str, list[str]]) -> Response:
+    """Answer that the body's fields are bad, as for one that the schema refuses."""
+    report_refused(errors)
+    return web.refuse(web.UNPROCESSABLE, errors=errors)
+
+
+def keep_for_later(new: people.NewJob) -> HTTPError:
     """Send a job that the database could not take to `database_error`; return what to raise.
 
     The event holds all that is needed to make the job later, and its idempotency key: should the
@@ -104,7 +106,9 @@ def _cut(value: Any) -> Any:
     return value if len(text) <= MAX_VALUE_LENGTH else text[:MAX_VALUE_LENGTH]
 
 
-def _refuse_change(error: TransitionError) -> Response:
+def _refuse_change(error: people.TransitionError) -> Response:
+    if isinstance(error, people.NoOccurrenceError):
+        return refuse_payload({"recurrence": [_NO_OCCURRENCE]})
     status, message = _REFUSALS[type(error)]
     return web.refuse(status, message)
 

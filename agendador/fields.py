@@ -17,6 +17,7 @@ from pydantic import (
 from core.clock import to_utc, utc_now
 from core.documents import InvalidDocumentError, parse_cnpj, parse_cpf
 from core.ledger.models import DESCRIPTION_LENGTH, MAX_PRIORITY, TITLE_LENGTH
+from core.ledger.recurrence import parse as parse_rule
 
 OLDEST_DATE = timedelta(hours=24)
 FARTHEST_DATE = timedelta(days=3_660)
@@ -112,6 +113,11 @@ Moment = Annotated[
     datetime,
     BeforeValidator(moment),
     WithJsonSchema({"type": "string", "examples": ["2027-03-01T09:00", "2027-03-01T12:00Z"]}),
+]
+Recurrence = Annotated[
+    str,
+    AfterValidator(parse_rule),
+    WithJsonSchema({"type": "string", "examples": ["FREQ=WEEKLY;BYDAY=MO,TH;COUNT=8"]}),
 ]
 JobDate = Annotated[Moment, AfterValidator(schedulable)]
 Priority = Annotated[

@@ -1,6 +1,7 @@
 """The jobs: make, list, read, edit, delete, cancel, and their history."""
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -144,9 +145,38 @@ def delete_job(job_id: int) -> Response:
 @bp.doc(security="bearer", summary="Cancela uma consulta", responses=[401, 404, 409])
 def cancel_job(job_id: int) -> Response:
     """Cancel a job that has not ended."""
-    with db.engine.begin() as connection:
-        people.cancel_job(connection, job_id, caller().user_id)
-        return web.answer("job", "Consulta cancelada.", _show(connection, job_id))
+    return _change(job_id, people.cancel_job, "Consulta cancelada.")
+
+
+@bp.post("/job/<int:job_id>/run")
+@signed_in
+@bp.output(JobOut)
+@bp.doc(
+    security="bearer",
+    summary="Executa uma consulta agora, de novo se já terminou",
+    responses=[401, 404, 409],
+)
+def run_job_now(job_id: int) -> Response:
+    """Make a job due now; a recurring one keeps its next date."""
+    return _change(job_id, people.run_job_now, "Consulta enviada para execução.")
+
+
+@bp.post("/job/<int:job_id>/pause")
+@signed_in
+@bp.output(JobOut)
+@bp.doc(security="bearer", summary="Pausa uma consulta", responses=[401, 404, 409])
+def pause_job(job_id: int) -> Response:
+    """Hold a job until it is resumed."""
+    return _change(job_id, people.pause_job, "Consulta pausada.")
+
+
+@bp.post("/job/<int:job_id>/resume")
+@signed_in
+@bp.output(JobOut)
+@bp.doc(security="bearer", summary="Retoma uma consulta pausada", responses=[401, 404])
+def resume_job(job_id: int) -> Response:
+    """Let a paused job go on."""
+    return _change(job_id, people.resume_job, "Consulta retomada.")
 
 
 @bp.get("/job/<int:job_id>/runs")
@@ -166,6 +196,14 @@ def _edit(job_id: int, changes: dict[str, Any]) -> Response:
     with db.engine.begin() as connection:
         people.edit_job(connection, job_id, caller().user_id, changes)
         return web.answer("job", "Consulta alterada.", _show(connection, job_id))
+
+
+def _change(
+    job_id: int, transition: Callable[[Connection, int, str], None], message: str
+) -> Response:
+    with db.engine.begin() as connection:
+        transition(connection, job_id, caller().user_id)
+        return web.answer("job", message, _show(connection, job_id))
 
 
 def _show(connection: Connection, job_id: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agendador.fields import Cnpj, Description, JobDate, Key, Priority, Title, Utc
+from agendador.fields import Cnpj, Description, JobDate, Key, Priority, Recurrence, Title, Utc
 from core.clock import utc_now
 from core.ledger.models import Status
 
@@ -17,7 +17,8 @@ MAX_LEDGER_ID = 2**63 - 1
 class JobIn(BaseModel):
     """A job to make, or to put in the place of one that has not started.
 
-    Unknown fields are ignored: nobody sets a job's status or owner.
+    Unknown fields are ignored: nobody sets a job's status or owner. `recurrence` is a rule of RFC
+    5545; it makes the date its first occurrence at or after `date`.
     """
 
     title: Title
@@ -25,6 +26,7 @@ class JobIn(BaseModel):
     cpf_cnpj: Cnpj
     date: JobDate
     priority: Priority = 0
+    recurrence: Recurrence | None = None
 
 
 class JobPatch(BaseModel):
@@ -35,6 +37,7 @@ class JobPatch(BaseModel):
     cpf_cnpj: Cnpj = Field(default_factory=str)
     date: JobDate = Field(default_factory=utc_now)
     priority: Priority = Field(default_factory=int)
+    recurrence: Recurrence | None = None
 
     def changes(self) -> dict[str, Any]:
         """Return the fields that were sent."""
@@ -89,6 +92,7 @@ class JobOut(_Row):
     created: Utc
     updated: Utc
     next_run_at: Utc | None
+    paused: bool
 
 
 class JobPage(BaseModel):

@@ -19,6 +19,7 @@ JSON = "application/json"
 JOB_FIELDS = {
     "id", "title", "description", "cpf_cnpj", "date", "priority", "status", "recurrence",
     "creator_id", "creator_email", "created", "updated", "next_run_at",
+    "paused",
 }  # fmt: skip
 
 
