@@ -48,6 +48,9 @@ def parse_cpf(text: str) -> str:
             f"{len(compact)}."
         )
     _validate(stdnum_cpf, compact, "CPF")
+    # Their check digits match, yet the Receita gives none of them to anybody.
+    if len(set(compact)) == 1:
+        raise InvalidDocumentError("CPF inválido: confira o número digitado.")
     return compact
 
 

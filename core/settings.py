@@ -6,12 +6,14 @@ named like the variable in lower case, in the folder that `SECRETS_DIR` names (b
 """
 
 import os
+import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 from pydantic import AfterValidator, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 DEFAULT_SECRETS_DIR = "/run/secrets"
 
@@ -25,8 +27,37 @@ def _with_scheme(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-BrokerUrl = Annotated[SecretStr, _with_scheme("amqp", "amqps")]
-DatabaseUrl = Annotated[SecretStr, _with_scheme("postgresql", "postgresql+psycopg2")]
+def _read_by(reader: Callable[[str], Any]) -> AfterValidator:
+    """Check that the library which uses the URL can read it; what it says may hold a password."""
+
+    def check(url: SecretStr) -> SecretStr:
+        try:
+            reader(url.get_secret_value())
+        except Exception:  # noqa: BLE001 each library has its own
+            raise ValueError(
+                "cannot be read: in a user name or password write / as %2F, # as %23, @ as %40"
+            ) from None
+        return url
+
+    return AfterValidator(check)
+
+
+def _read_broker_url(url: str) -> None:
+    import pika  # noqa: PLC0415 only those that talk to the broker need it
+
+    pika.URLParameters(url)
+
+
+def _read_database_url(url: str) -> None:
+    import sqlalchemy  # noqa: PLC0415 only those that talk to the ledger have it
+
+    sqlalchemy.make_url(url)
+
+
+BrokerUrl = Annotated[SecretStr, _with_scheme("amqp", "amqps"), _read_by(_read_broker_url)]
+DatabaseUrl = Annotated[
+    SecretStr, _with_scheme("postgresql", "postgresql+psycopg2"), _read_by(_read_database_url)
+]
 MongoUrl = Annotated[SecretStr, _with_scheme("mongodb", "mongodb+srv")]
 
 
@@ -73,12 +104,20 @@ def load(kind: type[S]) -> S:
     try:
         return kind(_secrets_dir=folder if folder.is_dir() else None)  # type: ignore[call-arg]
     except ValidationError as exc:
-        _stop(exc)
+        _stop(*(_line(problem) for problem in exc.errors(include_input=False)))
+    except SettingsError as exc:
+        # A setting that has parts was given as a whole; the message tells the field, not the value.
+        (name,) = re.findall(r'field "(\w+)"', str(exc))
+        _stop(f"setting {name.upper()}: is set part by part, as {name.upper()}_...")
 
 
-def _stop(error: ValidationError) -> NoReturn:
-    for problem in error.errors(include_url=False, include_context=False, include_input=False):
-        name = "_".join(str(part) for part in problem["loc"]).upper()
-        sys.stderr.write(f"setting {name}: {problem['msg']}\n")
+def _line(problem: Any) -> str:
+    name = "_".join(str(part) for part in problem["loc"]).upper()
+    return f"setting {name}: {problem['msg']}"
+
+
+def _stop(*lines: str) -> NoReturn:
+    for line in lines:
+        sys.stderr.write(f"{line}\n")
     sys.stderr.write("Settings are environment variables; .env.example lists them all.\n")
     raise SystemExit(2)
