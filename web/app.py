@@ -18,6 +18,7 @@ from web import (
     formats,
     home,
     jobs,
+    repetition,
     results,
     security,
     sessions,
@@ -51,7 +52,9 @@ def create_app() -> APIFlask:
     assets.configure(app)
     formats.configure(app)
     app.context_processor(_person)
-    app.jinja_env.globals.update(words=words, certificate=certificate, theme=accounts.theme)
+    app.jinja_env.globals.update(
+        words=words, certificate=certificate, repetition=repetition, theme=accounts.theme
+    )
     for module in (home, accounts, agenda, jobs, results):
         app.register_blueprint(module.bp)
     web.add_health(

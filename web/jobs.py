@@ -11,7 +11,7 @@ from flask import abort, flash, redirect, render_template, request, send_file, u
 from flask.typing import ResponseReturnValue
 
 from core.clock import SAO_PAULO, utc_now
-from web import backends, formats, pdf, sessions
+from web import backends, formats, pdf, repetition, sessions
 from web.errors import RefusedError, RejectedError
 
 FIVE_MINUTES = 5
@@ -113,12 +113,34 @@ def ask_cancel(job_id: int) -> ResponseReturnValue:
 @bp.post("/<int:job_id>/cancelar")
 def cancel(job_id: int) -> ResponseReturnValue:
     """Cancel a job that has not ended."""
+    return _act(job_id, "cancel", "Consulta cancelada.")
+
+
+@bp.post("/<int:job_id>/executar")
+def run(job_id: int) -> ResponseReturnValue:
+    """Run a job now, again if it has ended."""
+    return _act(job_id, "run", "A consulta vai começar em instantes.")
+
+
+@bp.post("/<int:job_id>/pausar")
+def pause(job_id: int) -> ResponseReturnValue:
+    """Hold a job until it is resumed."""
+    return _act(job_id, "pause", "Consulta pausada: nada é executado até você retomá-la.")
+
+
+@bp.post("/<int:job_id>/retomar")
+def resume(job_id: int) -> ResponseReturnValue:
+    """Let a paused job go on."""
+    return _act(job_id, "resume", "Consulta retomada.")
+
+
+def _act(job_id: int, action: str, done: str) -> ResponseReturnValue:
     try:
-        _call("POST", f"/job/{job_id}/cancel")
+        _call("POST", f"/job/{job_id}/{action}")
     except RejectedError as error:
         flash(str(error), "bad")
     else:
-        flash("Consulta cancelada.", "good")
+        flash(done, "good")
     return redirect(url_for("jobs.show", job_id=job_id))
 
 
@@ -153,8 +175,22 @@ def _form(
     job_id: int | None = None,
 ) -> str:
     return render_template(
-        "job_form.html", values=values, errors=errors or {}, problem=problem, job_id=job_id
+        "job_form.html",
+        values=values,
+        errors=errors or {},
+        problem=problem,
+        job_id=job_id,
+        repeat=_repeat(values),
     )
+
+
+def _repeat(values: Any) -> repetition.Choice:
+    """Return the repetition as it was typed, or as the job has it."""
+    if "repeat" in values:
+        return repetition.Choice(
+            values["repeat"], tuple(request.form.getlist("weekday")), values.get("until", "")
+        )
+    return repetition.choice(values.get("recurrence"))
 
 
 def _payload() -> dict[str, Any]:
@@ -167,6 +203,13 @@ def _payload() -> dict[str, Any]:
         "cpf_cnpj": form.get("cpf_cnpj", ""),
         "date": _date(),
         "priority": int(priority) if priority.isdecimal() else priority,
+        "recurrence": repetition.rule(
+            form.get("repeat", ""),
+            form.getlist("weekday"),
+            form.get("until", ""),
+            form.get("day", ""),
+            form.get("recurrence", ""),
+        ),
     }
 
 

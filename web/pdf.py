@@ -48,6 +48,7 @@ class _Page(FPDF):
         self.set_margin(MARGIN_MM)
         self.set_auto_page_break(auto=True, margin=BOTTOM_MM)
         self.set_line_width(0.2)
+        self.c_margin = 0.0
 
     def footer(self) -> None:
         """Write the foot of a page; fpdf2 calls it."""

@@ -1,7 +1,9 @@
 // What the pages do better with JavaScript; each works without it.
 import { watchDocuments } from "./documents.js";
 import { keepLive } from "./live.js";
+import { watchRepetition } from "./repetition.js";
 
 watchDocuments();
+watchRepetition();
 keepLive();
 document.querySelector("[data-focus]")?.focus();
