@@ -8,7 +8,7 @@ from types import FrameType
 
 from core import logs, settings
 from worker.settings import LookupSettings, MailerSettings
-from worker.sources.cli import add_parse_command
+from worker.sources.cli import add_consult_command, add_parse_command
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     mail = commands.add_parser("mail", help="send the ledger's unsent mails")
     mail.set_defaults(run=_mail)
     add_parse_command(commands)
+    add_consult_command(commands)
     chosen = parser.parse_args(arguments)
     code: int = chosen.run(chosen)
     return code

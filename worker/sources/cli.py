@@ -1,14 +1,46 @@
-"""Commands about sources: `python -m worker parse`."""
+"""Commands about sources: `python -m worker parse` and `python -m worker consult`."""
 
 import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
+from core import logs, settings
+from core.documents import InvalidDocumentError, format_cnpj, parse_cnpj
 from worker.sources import fields, receita_page, registry
 from worker.sources.company import Company
 from worker.sources.errors import SourceError
-from worker.sources.settings import SOURCE_NAMES
+from worker.sources.settings import SOURCE_NAMES, SourceSettings
+
+LABELS = {
+    "matriz_filial": "Matriz ou filial",
+    "data_abertura": "Abertura",
+    "nome_empresarial": "Nome empresarial",
+    "nome_fantasia": "Nome fantasia",
+    "porte": "Porte",
+    "atividade_principal": "Atividade principal",
+    "atividades_secundarias": "Atividades secundárias",
+    "natureza_juridica": "Natureza jurídica",
+    "logradouro": "Logradouro",
+    "numero": "Número",
+    "complemento": "Complemento",
+    "cep": "CEP",
+    "bairro": "Bairro",
+    "municipio": "Município",
+    "uf": "UF",
+    "email": "E-mail",
+    "telefone": "Telefone",
+    "efr": "Ente federativo",
+    "situacao_cadastral": "Situação cadastral",
+    "data_situacao_cadastral": "Desde",
+    "motivo_situacao_cadastral": "Motivo",
+    "situacao_especial": "Situação especial",
+    "data_situacao_especial": "Situação especial desde",
+    "quadro_societario": "Quadro societário",
+    "capital_social": "Capital social (R$)",
+    "data_da_base": "Dados da fonte de",
+}
 
 
 def add_parse_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -38,13 +70,70 @@ def parse_file(options: argparse.Namespace) -> int:
     except SourceError as error:
         print(f"{type(error).__name__}: {error.reason}")
         return 1
-    print_company(company)
+    _print_json(company.as_dict())
     return 0
 
 
-def print_company(company: Company) -> None:
-    """Print a company as JSON."""
-    print(json.dumps(company.as_dict(), ensure_ascii=False, indent=2))
+def add_consult_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `consult CNPJ [--source NAME] [--json]`; its `run` returns the exit code."""
+    parser = commands.add_parser("consult", help="consulta um CNPJ agora e mostra a empresa")
+    parser.add_argument("cnpj", type=_valid_cnpj, help="com ou sem pontuação")
+    parser.add_argument("--source", choices=SOURCE_NAMES, help="só esta fonte, em vez da cadeia")
+    parser.add_argument("--json", action="store_true", help="mostra em JSON")
+    parser.set_defaults(run=consult)
+
+
+def consult(options: argparse.Namespace) -> int:
+    """Print what the chain, or one source, says of a CNPJ now (exit code 0), or why not (1).
+
+    It needs neither the ledger nor the broker, and is not counted against the workers' limits.
+    """
+    from worker.sources.chain import build_chain  # noqa: PLC0415 `parse` does without it
+
+    config = settings.load(SourceSettings)
+    # A person who waits for one answer wants it alone.
+    logs.configure(config.model_copy(update={"log_level": "WARNING"}), "worker-consult")
+    if options.source:
+        config = config.model_copy(update={"sources": (options.source,)})
+    try:
+        company, source = build_chain(config).lookup(options.cnpj)
+    except SourceError as error:
+        print(f"{type(error).__name__}: {error.reason}" + (error.source and f" ({error.source})"))
+        return 1
+    if options.json:
+        _print_json(company.as_dict() | {"source": source})
+    else:
+        _print_lines(company, source)
+    return 0
+
+
+def _print_lines(company: Company, source: str) -> None:
+    width = max(map(len, LABELS.values()))
+    print(f"{'CNPJ':{width}}  {format_cnpj(company.cnpj)}")
+    for name, value in company.as_dict().items():
+        for line in _lines(value) if name in LABELS else ():
+            print(f"{LABELS[name]:{width}}  {line}")
+    print(f"{'Fonte':{width}}  {source}")
+
+
+def _lines(value: str | list[str] | list[dict[str, str]]) -> list[str]:
+    if isinstance(value, str):
+        return [value] if value else []
+    return [
+        entry if isinstance(entry, str) else " · ".join(filter(None, entry.values()))
+        for entry in value
+    ]
+
+
+def _print_json(values: dict[str, Any]) -> None:
+    print(json.dumps(values, ensure_ascii=False, indent=2))
+
+
+def _valid_cnpj(text: str) -> str:
+    try:
+        return parse_cnpj(text)
+    except InvalidDocumentError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
 
 
 def _cnpj(text: str) -> str:
