@@ -30,8 +30,8 @@ _MESSAGES: dict[str, Callable[[dict[str, Any]], str]] = {
     "datetime_type": lambda _: "Data inválida: use AAAA-MM-DDThh:mm.",
     "model_type": lambda _: "Deve ser um objeto JSON.",
     "dict_type": lambda _: "Deve ser um objeto JSON.",
-    "enum": lambda c: f"Deve ser um destes: {c['expected']}.",
-    "literal_error": lambda c: f"Deve ser um destes: {c['expected']}.",
+    "enum": lambda c: _one_of(c["expected"]),
+    "literal_error": lambda c: _one_of(c["expected"]),
     # Ours carry their sentence; the one of pydantic that does not is that of its e-mail type.
     "value_error": lambda c: str(c.get("error", "E-mail inválido.")),
 }
@@ -48,6 +48,11 @@ def field_errors(error: ValidationError) -> dict[str, list[str]]:
         field = ".".join(str(part) for part in problem["loc"]) or WHOLE_PAYLOAD
         result.setdefault(field, []).append(_message(problem["type"], problem.get("ctx", {})))
     return result
+
+
+def _one_of(expected: str) -> str:
+    choices = expected.replace("' or '", "' ou '")
+    return f"Deve ser um destes: {choices}."
 
 
 def _message(kind: str, context: dict[str, Any]) -> str:

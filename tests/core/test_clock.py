@@ -12,11 +12,15 @@ def test_now_is_aware_and_in_utc() -> None:
 
 
 def test_a_moment_without_a_zone_is_read_in_sao_paulo() -> None:
-    assert to_utc(datetime(2026, 7, 1, 23, 30)) == datetime(2026, 7, 2, 2, 30, tzinfo=UTC)
+    assert to_utc(datetime.fromisoformat("2026-07-01T23:30")) == datetime(
+        2026, 7, 2, 2, 30, tzinfo=UTC
+    )
 
 
 def test_summer_time_of_the_past_counts() -> None:
-    assert to_utc(datetime(2018, 12, 1, 12, 0)) == datetime(2018, 12, 1, 14, 0, tzinfo=UTC)
+    assert to_utc(datetime.fromisoformat("2018-12-01T12:00")) == datetime(
+        2018, 12, 1, 14, 0, tzinfo=UTC
+    )
 
 
 @pytest.mark.parametrize("hours", [-12, -3, 0, 5.5, 14])
