@@ -127,16 +127,28 @@ def _clear_locks_of_the_dead(home: Path) -> None:
 
 
 def _hand_over(folder: Path) -> None:
-    """As root: give the folder to the unprivileged account, and let it pass through its parents."""
+    """As root: give the folder to the unprivileged account, and let it reach what it needs.
+
+    That is: pass through the parents of the folder and of the programs, and read the programs.
+    """
     user = _user()
     if user is None:
         return
     account = pwd.getpwnam(user)
     os.chown(folder, account.pw_uid, account.pw_gid)
     for parent in {*folder.parents, *_binaries().parents}:
-        mode = parent.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            parent.chmod(mode | stat.S_IXOTH)
+        _allow(parent, stat.S_IXOTH)
+    installed = _binaries().parent
+    libraries = installed.parent.with_suffix(".libs")
+    for path in (libraries, *libraries.rglob("*"), *installed.rglob("*")):
+        runs = path.stat().st_mode & stat.S_IXUSR
+        _allow(path, stat.S_IROTH | (stat.S_IXOTH if runs else 0))
+
+
+def _allow(path: Path, bits: int) -> None:
+    mode = path.stat().st_mode
+    if mode & bits != bits:
+        path.chmod(mode | bits)
 
 
 def _initdb(home: Path) -> None:
