@@ -56,7 +56,7 @@ class Program:
     prepare: Callable[[], None] = _nothing
     ready: Callable[[], None] = _nothing
     stop_signal: signal.Signals = signal.SIGTERM
-    start_within: float = 60.0
+    start_within: float = 120.0
     stop_within: float = 20.0
 
     @property
@@ -146,7 +146,9 @@ class Program:
             )
         _children[self.record] = child
         started = psutil.Process(child.pid).create_time()
-        self.record.write_text(json.dumps({"pid": child.pid, "started": started}))
+        draft = self.record.with_suffix(".part")
+        draft.write_text(json.dumps({"pid": child.pid, "started": started}))
+        draft.replace(self.record)
 
     def _forget(self) -> None:
         """Forget the process, which has ended."""
