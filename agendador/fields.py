@@ -16,7 +16,7 @@ from pydantic import (
 
 from core.clock import to_utc, utc_now
 from core.documents import InvalidDocumentError, parse_cnpj, parse_cpf
-from core.ledger.models import DESCRIPTION_LENGTH, MAX_PRIORITY, TITLE_LENGTH
+from core.ledger.models import DESCRIPTION_LENGTH, MAX_PRIORITY, TITLE_LENGTH, Status
 from core.ledger.recurrence import parse as parse_rule
 
 OLDEST_DATE = timedelta(hours=24)
@@ -25,6 +25,7 @@ BAD_DATE = "Data inválida: use AAAA-MM-DDThh:mm."
 KEY_LENGTH = 255
 
 _DIGIT = re.compile(r"\s*[0-9]\s*", re.ASCII)
+_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}.{0,30})?", re.ASCII)
 # Unicode categories that belong in no text of one line: control characters, line separators.
 _UNPRINTABLE = frozenset({"Cc", "Zl", "Zp"})
@@ -69,6 +70,13 @@ def moment(value: Any) -> datetime:
         raise ValueError(BAD_DATE) from None
 
 
+def moment_until(value: Any) -> datetime:
+    """Return the UTC moment of a text as `moment` does, but a date alone is that day's end."""
+    if isinstance(value, str) and _ISO_DAY.fullmatch(value.strip()):
+        return moment(f"{value.strip()}T23:59:59.999999")
+    return moment(value)
+
+
 def schedulable(date: datetime) -> datetime:
     """Return the date; raises ValueError when it is long past or too far away to mean it."""
     if date < utc_now() - OLDEST_DATE:
@@ -88,6 +96,11 @@ def _is_cpf(text: str) -> bool:
 
 def _digit(value: Any) -> Any:
     return int(value) if isinstance(value, str) and _DIGIT.fullmatch(value) else value
+
+
+def _listed(value: Any) -> Any:
+    """Return the parts of a text with commas; nothing chooses nothing."""
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def _iso(value: datetime) -> str:
@@ -124,6 +137,24 @@ Priority = Annotated[
     int, Field(strict=True, ge=0, le=MAX_PRIORITY, examples=[0]), BeforeValidator(_digit)
 ]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=KEY_LENGTH), AfterValidator(line)]
+Until = Annotated[
+    datetime,
+    BeforeValidator(moment_until),
+    WithJsonSchema({"type": "string", "examples": ["2027-03-31"]}),
+]
+Statuses = Annotated[
+    frozenset[Status],
+    BeforeValidator(_listed),
+    WithJsonSchema({"type": "string", "examples": ["created,queued"]}),
+]
+Priorities = Annotated[
+    frozenset[Annotated[int, Field(ge=0, le=MAX_PRIORITY)]],
+    BeforeValidator(_listed),
+    WithJsonSchema({"type": "string", "examples": ["4,5"]}),
+]
+Words = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=TITLE_LENGTH), AfterValidator(line)
+]
 # How a moment is answered: ISO 8601 in UTC, with its offset.
 Utc = Annotated[
     datetime,

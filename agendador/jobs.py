@@ -1,14 +1,14 @@
 """The jobs: make, list, read, edit, delete, cancel, and their history."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
-from agendador import errors
+from agendador import cursors, errors
 from agendador.database import db
 from agendador.schemas import (
     IdempotencyHeader,
@@ -16,13 +16,14 @@ from agendador.schemas import (
     JobOut,
     JobPage,
     JobPatch,
+    JobsQuery,
     ListQuery,
-    PageQuery,
     RunOut,
     shown,
 )
 from core import web
-from core.ledger import queries
+from core.ledger import listings, queries
+from core.ledger.listings import Choice
 from core.ledger.transitions import people
 from core.tokens import caller, signed_in
 
@@ -33,26 +34,31 @@ bp = APIBlueprint("jobs", __name__, tag="Consultas")
 
 @bp.get("/jobs")
 @signed_in
-@bp.input(PageQuery, location="query")
+@bp.input(JobsQuery, location="query")
 @bp.output(JobPage)
 @bp.doc(
     security="bearer", summary="Lista as consultas, da mais nova à mais antiga", responses=[401]
 )
-def list_jobs(query_data: PageQuery) -> Response:
+def list_jobs(query_data: JobsQuery) -> Response:
     """Answer one page of the caller's jobs."""
-    page, per_page = query_data.page, query_data.per_page
+    query, choice = query_data, query_data.choice(caller().user_id)
     with db.engine.connect() as connection:
-        rows, total = queries.list_jobs(connection, caller().user_id, page, per_page)
-    has_next = page * per_page < total
+        rows = _rows(connection, query, choice)
+        total = listings.count_jobs(connection, choice)
+    has_next = len(rows) > query.per_page
+    rows = rows[: query.per_page]
+    page = None if query.cursor else query.page
     data = {
         "items": [shown(JobOut, row) for row in rows],
         "page": page,
-        "per_page": per_page,
+        "per_page": query.per_page,
         "total": total,
+        "total_is_exact": total < listings.COUNT_LIMIT,
         "has_next": has_next,
-        "has_prev": page > 1,
-        "next_num": page + 1 if has_next else None,
-        "prev_num": page - 1 if page > 1 else None,
+        "has_prev": page != 1,
+        "next_num": page + 1 if page and has_next else None,
+        "prev_num": page - 1 if page and page > 1 else None,
+        "next_cursor": _cursor(query, rows) if has_next else None,
     }
     return web.answer("jobs", "Consultas listadas.", data)
 
@@ -190,6 +196,20 @@ def list_runs(job_id: int, query_data: ListQuery) -> Response:
         _show(connection, job_id)
         rows = queries.list_runs(connection, job_id, query_data.page, query_data.per_page)
     return web.answer("runs", "Histórico da consulta.", [shown(RunOut, row) for row in rows])
+
+
+def _rows(connection: Connection, query: JobsQuery, choice: Choice) -> Sequence[Row[Any]]:
+    """Return the jobs of a page and, if there is one, the first of the next."""
+    limit = query.per_page + 1
+    if query.cursor:
+        place = cursors.read(query.sort, query.cursor)
+        return listings.list_jobs_after(connection, choice, query.sort, limit, place)
+    skip = (query.page - 1) * query.per_page
+    return listings.list_jobs(connection, choice, query.sort, limit, skip=skip)
+
+
+def _cursor(query: JobsQuery, rows: Sequence[Row[Any]]) -> str:
+    return cursors.write(query.sort, listings.place_of(rows[-1], query.sort))
 
 
 def _edit(job_id: int, changes: dict[str, Any]) -> Response:

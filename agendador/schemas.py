@@ -1,12 +1,29 @@
 """What the agendador's API takes and gives."""
 
 import uuid
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from agendador.fields import Cnpj, Description, JobDate, Key, Priority, Recurrence, Title, Utc
+from agendador import cursors
+from agendador.cursors import MAX_LENGTH
+from agendador.fields import (
+    Cnpj,
+    Description,
+    JobDate,
+    Key,
+    Moment,
+    Priorities,
+    Priority,
+    Recurrence,
+    Statuses,
+    Title,
+    Until,
+    Utc,
+    Words,
+)
 from core.clock import utc_now
+from core.ledger.listings import NEWEST_FIRST, SORTS, Choice
 from core.ledger.models import Status
 
 MAX_PAGE = 1_000_000
@@ -52,11 +69,40 @@ class IdempotencyHeader(BaseModel):
     idempotency_key: Key | None = Field(default=None, alias="Idempotency-Key")
 
 
-class PageQuery(BaseModel):
-    """Which page of a list, counted from 1."""
+class JobFilter(BaseModel):
+    """Which jobs: those that fit everything that is given.
 
+    `status` and `priority` may list several, with commas; `q` is looked for in title, description
+    and CNPJ; `from` and `to` bound the date, a day alone being the whole of it.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    status: Statuses = frozenset()
+    priority: Priorities = frozenset()
+    q: Words = ""
+    since: Moment | None = Field(default=None, alias="from")
+    until: Until | None = Field(default=None, alias="to")
+
+    def choice(self, creator_id: str) -> Choice:
+        """Return these jobs of a user."""
+        return Choice(creator_id, self.status, self.priority, self.q, self.since, self.until)
+
+
+class JobsQuery(JobFilter):
+    """Which page of which jobs, in which order; pages count from 1, and a cursor replaces them."""
+
+    sort: Literal[SORTS] = NEWEST_FIRST  # type: ignore[valid-type]
+    cursor: str | None = Field(default=None, max_length=MAX_LENGTH)
     page: int = Field(default=1, ge=1, le=MAX_PAGE)
     per_page: int = Field(default=20, ge=1, le=MAX_PER_PAGE)
+
+    @field_validator("cursor")
+    @classmethod
+    def _fits(cls, cursor: str | None, info: ValidationInfo) -> str | None:
+        if cursor is not None and "sort" in info.data:
+            cursors.read(info.data["sort"], cursor)
+        return cursor
 
 
 class ListQuery(BaseModel):
@@ -96,16 +142,22 @@ class JobOut(_Row):
 
 
 class JobPage(BaseModel):
-    """One page of jobs; `next_num` and `prev_num` are null where there is no such page."""
+    """One page of jobs; `next_num` and `prev_num` are null where there is no such page.
+
+    A page that a cursor asked for has no number. `total` stops at 10,000, and `total_is_exact`
+    tells whether it did; `next_cursor` leads on from any page.
+    """
 
     items: list[JobOut]
-    page: int
+    page: int | None
     per_page: int
     total: int
+    total_is_exact: bool
     has_next: bool
     has_prev: bool
     next_num: int | None
     prev_num: int | None
+    next_cursor: str | None
 
 
 class RunOut(_Row):

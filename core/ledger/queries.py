@@ -58,21 +58,6 @@ def find_job(connection: Connection, job_id: int, creator_id: str) -> Row[Any] |
     return connection.execute(wanted).first()
 
 
-def list_jobs(
-    connection: Connection, creator_id: str, page: int, per_page: int
-) -> tuple[Sequence[Row[Any]], int]:
-    """Return one page of the creator's jobs, newest first, and how many there are."""
-    mine = _JOB.c.creator_id == creator_id
-    rows = connection.execute(
-        select(_JOB)
-        .where(mine)
-        .order_by(_JOB.c.id.desc())
-        .limit(per_page)
-        .offset(_skip(page, per_page))
-    ).all()
-    return rows, connection.execute(select(func.count()).where(mine)).scalar_one()
-
-
 def list_runs(connection: Connection, job_id: int, page: int, per_page: int) -> Sequence[Row[Any]]:
     """Return one page of a job's runs, latest first, with `duration_ms`."""
     spent = func.extract("epoch", _RUN.c.finished_at - _RUN.c.started_at) * 1000

@@ -209,11 +209,13 @@ def test_jobs_are_listed_by_pages_newest_first(maria: Caller) -> None:
     assert first == {
         "page": 1, "per_page": 2, "total": 5,
         "has_next": True, "has_prev": False, "next_num": 2, "prev_num": None,
+        "total_is_exact": True, "next_cursor": first["next_cursor"],
     }  # fmt: skip
     assert [item["id"] for item in last.pop("items")] == [ids[0]]
     assert last == {
         "page": 3, "per_page": 2, "total": 5,
         "has_next": False, "has_prev": True, "next_num": None, "prev_num": 2,
+        "total_is_exact": True, "next_cursor": None,
     }  # fmt: skip
 
 
