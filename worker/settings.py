@@ -2,8 +2,8 @@
 
 from pydantic import PositiveInt, SecretStr
 
+from core.addresses import AddressText
 from core.settings import BrokerSettings, LedgerSettings
-from worker.addresses import AddressText
 from worker.sources.settings import SourceSettings
 
 

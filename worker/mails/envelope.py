@@ -1,19 +1,43 @@
-"""The envelope of a mail: its headers and its two parts."""
+"""The envelope of a mail: its headers and its two parts, as bytes.
 
+They are written here rather than with `email.message`, which takes five times as long as all else
+about a mail: it parses again what was just made. Addresses, the one header whose text has a
+grammar, are still the library's.
+"""
+
+import base64
+import binascii
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
-from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from functools import lru_cache
 
 from core.clock import SAO_PAULO
 from worker.addresses import parse_address
 from worker.mails.contexts import clean
 
+# An encoded word has at most 75 characters (RFC 2047, 2): this much base64 and its frame.
+_WORD_BYTES = 45
+_LONGEST_PLAIN = 900
+
 
 class MailError(ValueError):
     """The row cannot become a mail, now or later; the message tells why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A message that is ready to send: the two addresses of its envelope (RFC 5321) and its bytes.
+
+    The bytes are ASCII in lines of at most 998 characters that end with CRLF.
+    """
+
+    sender: str
+    recipient: str
+    content: bytes
 
 
 def seal(
@@ -25,33 +49,72 @@ def seal(
     recipient: str,
     sender: str,
     date: datetime,
-) -> EmailMessage:
-    """Return the message with its headers and both parts.
+) -> Sealed:
+    """Return the message with its headers and both parts (RFC 5322, RFC 2046 5.1.4).
 
     `Auto-Submitted` (RFC 3834) keeps automatic answers away; `Message-ID` (RFC 5322, 3.6.4) comes
     from the key, so that a receiver who gets a mail twice can tell. Raises MailError for a
     recipient or a sender that is no address.
     """
-    origin = _address(sender, "sender")
-    message = EmailMessage(policy=SMTP)
-    message["From"] = origin
-    message["To"] = _address(recipient, "recipient")
-    message["Subject"] = clean(subject)
-    message["Date"] = format_datetime(date.astimezone(SAO_PAULO))
-    message["Message-ID"] = f"<{_digest(key)}@{origin.domain}>"
-    message["Auto-Submitted"] = "auto-generated"
-    message["X-Entity-Ref-ID"] = clean(key)
-    message["Content-Language"] = "pt-BR"
-    message.set_content(text)
-    message.add_alternative(html, subtype="html")
-    return message
+    origin, from_header = _address("From", sender, "sender")
+    target, to_header = _address("To", recipient, "recipient")
+    digest = _digest(key)
+    # No encoded part holds "=_" (RFC 2045, 6.7).
+    boundary = f"=_{digest}"
+    head = (
+        f"{from_header}{to_header}"
+        f"Subject: {_words(clean(subject))}\r\n"
+        f"Date: {format_datetime(date.astimezone(SAO_PAULO))}\r\n"
+        f"Message-ID: <{digest}@{origin.domain}>\r\n"
+        "Auto-Submitted: auto-generated\r\n"
+        f"X-Entity-Ref-ID: {_words(clean(key))}\r\n"
+        "Content-Language: pt-BR\r\n"
+        "MIME-Version: 1.0\r\n"
+        f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'
+    )
+    frame = f"--{boundary}\r\n".encode()
+    content = b"".join(
+        (
+            head.encode("ascii"),
+            *(frame, _part("plain", text), b"\r\n"),
+            *(frame, _part("html", html), b"\r\n"),
+            f"--{boundary}--\r\n".encode(),
+        )
+    )
+    return Sealed(origin.addr_spec, target.addr_spec, content)
 
 
-def _address(text: str, role: str) -> Address:
+@lru_cache(maxsize=4096)
+def _address(header: str, text: str, role: str) -> tuple[Address, str]:
+    """Return the address that a text holds and the header's line."""
     try:
-        return parse_address(text)
+        address = parse_address(text)
     except ValueError as exc:
         raise MailError(f"the {role} is {exc}") from exc
+    folded: str = SMTP.header_factory(header, address).fold(policy=SMTP)
+    return address, folded
+
+
+def _words(text: str) -> str:
+    """Return the text as a header holds it: as it is, or as encoded words (RFC 2047)."""
+    if text.isascii() and "=?" not in text and len(text) < _LONGEST_PLAIN:
+        return text
+    words = []
+    while text:
+        piece = text[:_WORD_BYTES]
+        while len(piece.encode()) > _WORD_BYTES:
+            piece = piece[:-1]
+        text = text[len(piece) :]
+        words.append(f"=?utf-8?b?{base64.b64encode(piece.encode()).decode()}?=")
+    return "\r\n ".join(words)
+
+
+def _part(subtype: str, text: str) -> bytes:
+    lines = text.replace("\n", "\r\n").encode()
+    return (
+        f'Content-Type: text/{subtype}; charset="utf-8"\r\n'
+        "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+    ).encode() + binascii.b2a_qp(lines)
 
 
 def _digest(key: str) -> str:
