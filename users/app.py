@@ -1,20 +1,15 @@
 """The Flask app of users, for gunicorn and for `flask --app users.app`."""
 
 from apiflask import APIFlask
-from flask import Response
-from pymongo.errors import PyMongoError
 
 from core import logs, settings, tokens, web
 from core.broker.publisher import Publisher
-from users import auth, cli, services, signup
+from users import admin, auth, cli, errors, limits, me, recovery, services, signup
 from users.keys import SigningKeys
+from users.outbox import Outbox
 from users.sessions import Sessions
 from users.settings import UsersSettings
 from users.store import Store
-
-UNAVAILABLE = 503
-
-log = logs.logger(__name__)
 
 
 def create_app() -> APIFlask:
@@ -23,26 +18,22 @@ def create_app() -> APIFlask:
     logs.configure(config, "users")
     publisher = Publisher(config, "users")
     store = Store(config)
-    keys = SigningKeys(store, config.keys_passphrase)
-
-    def database_answers() -> None:
-        store.prepare()
-
+    keys = SigningKeys(store, config)
+    made = services.Services(store, keys, Sessions(store, keys, config), Outbox(store, config))
     app = web.create_app(
         "users",
         title="Agendador de consultas de CNPJ: contas",
         publisher=publisher,
-        checks={"database": database_answers, "broker": web.broker_check(publisher)},
+        checks={"database": made.check_database, "broker": web.broker_check(publisher)},
     )
+    app.extensions["publisher"] = publisher
+    services.attach(app, made)
     tokens.configure(app, config, keys.find)
-    services.attach(app, services.Services(store, keys, Sessions(store, keys, config)))
-
-    @app.errorhandler(PyMongoError)
-    def database_away(error: PyMongoError) -> Response:
-        log.warning("database_lost", error=type(error).__name__)
-        return web.refuse(UNAVAILABLE)
-
-    app.register_blueprint(signup.bp)
-    app.register_blueprint(auth.bp)
-    cli.register(app, store)
+    limits.configure(app, config)
+    errors.register(app)
+    # With the first request and not before: a process may fork, and a command sends nothing.
+    app.before_request(made.outbox.start)
+    for module in (signup, auth, recovery, me, admin):
+        app.register_blueprint(module.bp)
+    cli.register(app, made)
     return app

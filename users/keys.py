@@ -3,6 +3,7 @@
 import base64
 import threading
 import time
+from datetime import timedelta
 from typing import Any
 
 import jwt
@@ -14,53 +15,92 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
-from pydantic import SecretStr
+from pymongo.errors import PyMongoError
 
+from core import logs
 from core.clock import utc_now
-from users.store import Store
+from core.tokens import ALGORITHM
+from users.errors import LockedKeysError
+from users.settings import UsersSettings
+from users.store import Document, Store
 
-REFRESH_SECONDS = 60.0
+FRESH_SECONDS = 60.0
+# However many tokens name unknown keys, the database is not asked more often than this.
+PAUSE_SECONDS = 1.0
+# A process that has not yet seen a new key may sign with the former one for a while.
+MARGIN = timedelta(days=1)
+
+log = logs.logger(__name__)
 
 
 class SigningKeys:
-    """The signing keys as this process knows them; the newest one signs."""
+    """The signing keys as this process knows them; the newest one signs.
 
-    def __init__(self, store: Store, passphrase: SecretStr) -> None:
+    While the database is away the keys that were read before go on being used.
+    """
+
+    def __init__(self, store: Store, settings: UsersSettings) -> None:
         self._store = store
-        self._passphrase = passphrase.get_secret_value().encode()
+        self._passphrase = settings.keys_passphrase.get_secret_value().encode()
+        self._outlives = timedelta(days=settings.refresh_token_days) + MARGIN
         self._lock = threading.Lock()
         self._keys: dict[str, Ed25519PrivateKey] = {}
-        self._loaded_at = 0.0
+        self._read_at = float("-inf")
 
     def signing(self) -> tuple[str, Ed25519PrivateKey]:
-        """Return the `kid` and the private key that sign new tokens."""
-        keys = self._load()
-        kid = next(iter(keys))
-        return kid, keys[kid]
+        """Return the `kid` and the private key that sign new tokens.
+
+        This and the other methods raise LockedKeysError, and PyMongoError as long as no key was
+        read.
+        """
+        return next(iter(self._known().items()))
 
     def find(self, kid: str) -> Ed25519PublicKey:
         """Return the public key of `kid`; raises jwt.InvalidTokenError for an unknown one."""
-        key = self._load().get(kid)
+        key = self._known().get(kid) or self._known(PAUSE_SECONDS).get(kid)
         if key is None:
             raise jwt.InvalidTokenError("unknown key")
         return key.public_key()
 
     def jwks(self) -> dict[str, Any]:
-        """Return the public keys as a JSON Web Key Set (RFC 7517, RFC 8037)."""
-        return {"keys": [_jwk(kid, key.public_key()) for kid, key in self._load().items()]}
+        """Return the public keys as a JSON Web Key Set (RFC 7517, RFC 8037), newest first."""
+        return {"keys": [_jwk(kid, key.public_key()) for kid, key in self._known().items()]}
 
-    def _load(self) -> dict[str, Ed25519PrivateKey]:
+    def rotate(self) -> str:
+        """Make a new key that signs from now on, and return its `kid`.
+
+        The former ones are published until every token that they signed has expired. Two calls at
+        once make one key.
+        """
+        self._known()
+        newest: int = self._store.list_keys()[0]["_id"]
+        self._store.insert_key(newest + 1, self._make())
+        self._store.retire_keys(newest + 1, utc_now() + self._outlives)
+        return next(iter(self._known(0.0)))
+
+    def _known(self, at_most_seconds_old: float = FRESH_SECONDS) -> dict[str, Ed25519PrivateKey]:
         with self._lock:
-            if not self._keys or time.monotonic() - self._loaded_at > REFRESH_SECONDS:
-                stored = self._store.list_keys()
-                if not stored:
-                    self._store.insert_first_key(self._make())
-                    stored = self._store.list_keys()
-                self._keys = {key["kid"]: self._open(key["private_pem"]) for key in stored}
-                self._loaded_at = time.monotonic()
+            if time.monotonic() - self._read_at > at_most_seconds_old:
+                self._read()
             return self._keys
 
-    def _make(self) -> dict[str, Any]:
+    def _read(self) -> None:
+        try:
+            stored = self._store.list_keys() or self._first()
+        except PyMongoError as exc:
+            if not self._keys:
+                raise
+            log.warning("keys_not_read", error=type(exc).__name__)
+        else:
+            self._keys = {key["kid"]: self._open(key["private_pem"]) for key in stored}
+        self._read_at = time.monotonic()
+
+    def _first(self) -> list[Document]:
+        """Make the first key, unless another process is quicker, and return what is stored."""
+        self._store.insert_key(1, self._make())
+        return self._store.list_keys()
+
+    def _make(self) -> Document:
         key = Ed25519PrivateKey.generate()
         pem = key.private_bytes(
             Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(self._passphrase)
@@ -68,7 +108,10 @@ class SigningKeys:
         return {"kid": _thumbprint(key.public_key()), "private_pem": pem, "created": utc_now()}
 
     def _open(self, pem: bytes) -> Ed25519PrivateKey:
-        key = load_pem_private_key(pem, self._passphrase)
+        try:
+            key = load_pem_private_key(pem, self._passphrase)
+        except ValueError as exc:
+            raise LockedKeysError("KEYS_PASSPHRASE does not open the signing keys") from exc
         if not isinstance(key, Ed25519PrivateKey):
             raise TypeError("a signing key is not Ed25519")
         return key
@@ -84,4 +127,11 @@ def _thumbprint(key: Ed25519PublicKey) -> str:
 
 
 def _jwk(kid: str, key: Ed25519PublicKey) -> dict[str, Any]:
-    return {"kty": "OKP", "crv": "Ed25519", "x": _x(key), "kid": kid, "use": "sig", "alg": "EdDSA"}
+    return {
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "x": _x(key),
+        "kid": kid,
+        "use": "sig",
+        "alg": ALGORITHM,
+    }

@@ -1,70 +1,35 @@
 """What the API of users takes and gives."""
 
-import unicodedata
-from datetime import date
-from typing import Annotated, Any
+from typing import Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    EmailStr,
-    Field,
-    StringConstraints,
-    ValidationInfo,
-)
+from pydantic import BaseModel, Field, ValidationInfo
 from pydantic import field_validator as validates
 
-from core.clock import SAO_PAULO, utc_now
-from core.documents import parse_cpf_cnpj
+from core.clock import utc_now
+from users.fields import (
+    BirthDate,
+    CpfCnpj,
+    Email,
+    Name,
+    Password,
+    PostalCode,
+    Short,
+    State,
+    Street,
+    TypedEmail,
+    TypedPassword,
+)
 
-OLDEST_BIRTH = date(1900, 1, 1)
+MAX_PAGE_SIZE = 100
 
-
-def _line(text: str) -> str:
-    if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in text):
-        raise ValueError("Não pode conter caracteres de controle nem quebras de linha.")
-    return text
-
-
-Name = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=2, max_length=120),
-    AfterValidator(_line),
-]
-Password = Annotated[str, Field(min_length=8, max_length=128)]
-Email = Annotated[EmailStr, Field(max_length=254), AfterValidator(str.lower)]
-
-
-class _Secretive(BaseModel):
-    """What holds a password: its errors never show what was typed."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
+Group = Literal["users", "admin"]
 
 
-class AccountIn(_Secretive):
-    """Somebody who signs up."""
+class NewPassword(BaseModel):
+    """A password, typed twice."""
 
-    full_name: Name
-    email: Email
-    cpf_cnpj: Annotated[str, AfterValidator(parse_cpf_cnpj)]
-    date_of_birth: date
     password: Password
     confirm_password: str
-
-    @validates("date_of_birth", mode="before")
-    @classmethod
-    def _text_only(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            raise ValueError("Data inválida: use AAAA-MM-DD.")  # noqa: TRY004 pydantic's way
-        return value
-
-    @validates("date_of_birth")
-    @classmethod
-    def _plausible(cls, value: date) -> date:
-        if not OLDEST_BIRTH <= value < utc_now().astimezone(SAO_PAULO).date():
-            raise ValueError("A data de nascimento deve estar entre 1900 e ontem.")
-        return value
 
     @validates("confirm_password")
     @classmethod
@@ -74,24 +39,124 @@ class AccountIn(_Secretive):
         return value
 
 
-class CredentialsIn(_Secretive):
+class AccountIn(NewPassword):
+    """Somebody who signs up."""
+
+    full_name: Name
+    email: Email
+    cpf_cnpj: CpfCnpj
+    date_of_birth: BirthDate
+
+
+class SuperuserIn(BaseModel):
+    """An administrator, made on the command line."""
+
+    full_name: Name
+    email: Email
+    password: Password
+
+
+class Address(BaseModel):
+    """Where somebody lives or works; the names are those of a company's address."""
+
+    logradouro: Street = ""
+    numero: Short = ""
+    complemento: Street = ""
+    bairro: Street = ""
+    municipio: Street = ""
+    uf: State = ""
+    cep: PostalCode = ""
+
+
+class _Changes(BaseModel):
+    """What is to change of an account; what is absent stays."""
+
+    full_name: Name = Field(default_factory=str)
+    email: Email = Field(default_factory=str)
+    cpf_cnpj: CpfCnpj = Field(default_factory=str)
+    date_of_birth: BirthDate = Field(default_factory=lambda: utc_now().date())
+    address: Address = Field(default_factory=Address)
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields that were sent, as they are stored."""
+        return self.model_dump(mode="json", include=self.model_fields_set)
+
+
+class OwnChanges(_Changes):
+    """What somebody changes of their own account; another e-mail needs the password."""
+
+    current_password: TypedPassword = ""
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields that were sent, as they are stored."""
+        sent = super().changes()
+        sent.pop("current_password", None)
+        return sent
+
+
+class AdminChanges(_Changes):
+    """What an administrator changes of an account."""
+
+    group: Group = "users"
+    active: bool = True
+
+
+class PasswordChange(NewPassword):
+    """Another password for the own account."""
+
+    current_password: TypedPassword
+
+
+class CredentialsIn(BaseModel):
     """Who wants to enter."""
 
-    email: Annotated[str, Field(max_length=254), AfterValidator(str.lower)]
-    password: Annotated[str, Field(max_length=128)]
+    email: TypedEmail
+    password: TypedPassword
+
+
+class ForgotIn(BaseModel):
+    """Who forgot the password."""
+
+    email: Email
+
+
+class ResetIn(NewPassword):
+    """The token of a mailed link and the new password."""
+
+    token: str = Field(min_length=1, max_length=200)
+
+
+class PageQuery(BaseModel):
+    """How many accounts a page holds."""
+
+    page_size: int = Field(default=20, ge=1, le=MAX_PAGE_SIZE)
 
 
 class AccountOut(BaseModel):
-    """An account."""
+    """An account; what is unknown is empty."""
 
     id: str
     full_name: str
     email: str
     cpf_cnpj: str
     date_of_birth: str
-    group: str
+    address: Address
+    group: Group
     active: bool
     created: str
+
+
+class AccountPage(BaseModel):
+    """One page of accounts; `next_num` and `prev_num` are null where there is no such page."""
+
+    items: list[AccountOut]
+    page: int
+    per_page: int
+    total: int
+    has_next: bool
+    has_prev: bool
+    next_num: int | None
+    prev_num: int | None
 
 
 class TokensOut(BaseModel):
@@ -103,3 +168,20 @@ class TokensOut(BaseModel):
 
 class SessionOut(AccountOut, TokensOut):
     """An account with its tokens."""
+
+
+class Jwk(BaseModel):
+    """A public key (RFC 8037)."""
+
+    kty: str
+    crv: str
+    x: str
+    kid: str
+    use: str
+    alg: str
+
+
+class Jwks(BaseModel):
+    """The public keys, newest first (RFC 7517)."""
+
+    keys: list[Jwk]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 
 from users.keys import SigningKeys
+from users.outbox import Outbox
 from users.sessions import Sessions
 from users.store import Store
 
@@ -13,11 +14,18 @@ _NAME = "users"
 
 @dataclass(frozen=True)
 class Services:
-    """The database, the signing keys and the sessions."""
+    """The database, the signing keys, the sessions and the mails."""
 
     store: Store
     keys: SigningKeys
     sessions: Sessions
+    outbox: Outbox
+
+    def check_database(self) -> None:
+        """Raise unless the database answers and the signing keys can be read."""
+        self.store.prepare()
+        self.store.ping()
+        self.keys.signing()
 
 
 def attach(app: Flask, made: Services) -> None:

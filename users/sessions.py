@@ -11,13 +11,15 @@ from typing import Any
 
 import jwt
 
+from core import logs
 from core.clock import utc_now
 from core.tokens import ALGORITHM
-from users.accounts import shown
 from users.errors import RefreshRefusedError
 from users.keys import SigningKeys
 from users.settings import UsersSettings
-from users.store import Store
+from users.store import Document, Store
+
+log = logs.logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,10 @@ class Sessions:
     keys: SigningKeys
     settings: UsersSettings
 
-    def begin(self, account: dict[str, Any]) -> dict[str, str]:
+    def begin(self, account: Document) -> dict[str, str]:
         """Begin a family for an account; returns `token` and `refresh`."""
         family, token_id = uuid.uuid4().hex, uuid.uuid4().hex
-        self.store.insert_family(family, account["id"], token_id, self._refresh_expiry())
+        self.store.insert_family(family, str(account["_id"]), token_id, self._refresh_expiry())
         return self._pair(account, family, token_id)
 
     def renew(self, claims: dict[str, Any]) -> dict[str, str]:
@@ -42,38 +44,37 @@ class Sessions:
             self.store.revoke_family(family)
             raise RefreshRefusedError
         if not self.store.rotate_family(family, claims["jti"], token_id, self._refresh_expiry()):
+            log.warning("refresh_refused", user_id=claims["sub"], family=family)
             self.store.revoke_family(family)
             raise RefreshRefusedError
-        return self._pair(shown(account), family, token_id)
+        return self._pair(account, family, token_id)
 
     def end(self, claims: dict[str, Any]) -> None:
         """End the session that a token, of either type, belongs to."""
         self.store.revoke_family(claims["family"])
 
-    def _pair(self, account: dict[str, Any], family: str, token_id: str) -> dict[str, str]:
+    def _pair(self, account: Document, family: str, token_id: str) -> dict[str, str]:
         minutes = timedelta(minutes=self.settings.access_token_minutes)
         access = self._sign(account, family, uuid.uuid4().hex, "access", utc_now() + minutes)
         refresh = self._sign(account, family, token_id, "refresh", self._refresh_expiry())
         return {"token": access, "refresh": refresh}
 
     def _sign(
-        self, account: dict[str, Any], family: str, token_id: str, kind: str, expires: datetime
+        self, account: Document, family: str, token_id: str, kind: str, expires: datetime
     ) -> str:
         kid, key = self.keys.signing()
-        now = utc_now()
+        user_id = str(account["_id"])
         claims = {
-            "sub": account["id"],
-            "user_id": account["id"],
+            "sub": user_id,
+            "user_id": user_id,
             "email": account["email"],
             "group": account["group"],
             "iss": self.settings.token_issuer,
             "aud": self.settings.token_audience,
-            "iat": now,
-            "nbf": now,
+            "iat": utc_now(),
             "exp": expires,
             "jti": token_id,
             "type": kind,
-            "fresh": False,
             "family": family,
         }
         return jwt.encode(claims, key, ALGORITHM, headers={"kid": kid})

@@ -1,12 +1,12 @@
-"""Every call to MongoDB: accounts, refresh-token families, signing keys."""
+"""Every call to MongoDB: accounts, refresh-token families, signing keys, reset links, mails."""
 
+import threading
 from datetime import datetime
 from typing import Any
 
-import pymongo
 from bson import ObjectId
 from bson.errors import InvalidId
-from pymongo import ASCENDING, MongoClient, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, MongoClient, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from users.errors import TakenError
@@ -26,58 +26,84 @@ class Store:
             settings.mongo_url.get_secret_value(),
             appname="users",
             tz_aware=True,
+            w="majority",
             serverSelectionTimeoutMS=TIMEOUT_MS,
             connectTimeoutMS=TIMEOUT_MS,
-            socketTimeoutMS=TIMEOUT_MS,
             timeoutMS=TIMEOUT_MS,
         )
         database = self._client[settings.mongo_database]
         self._accounts = database["accounts"]
         self._families = database["token_families"]
         self._keys = database["signing_keys"]
+        self._links = database["reset_links"]
+        self._mails = database["mails"]
+        self._preparing = threading.Lock()
+        self._prepared = False
 
     def prepare(self) -> None:
-        """Make the indexes; doing it again changes nothing."""
-        for field in UNIQUE_FIELDS:
-            # An administrator has no document; a plain unique index would allow only one such.
-            self._accounts.create_index(
-                [(field, ASCENDING)],
-                unique=True,
-                name=f"{field}_unique",
-                partialFilterExpression={field: {"$exists": True}},
-            )
-        self._families.create_index("expires_at", expireAfterSeconds=0, name="expired")
-        self._families.create_index("user_id", name="user")
+        """Make the indexes, once per process; those that exist already stay as they are."""
+        with self._preparing:
+            if not self._prepared:
+                self._make_indexes()
+                self._prepared = True
 
     def ping(self) -> None:
         """Raise unless the database answers."""
         self._client.admin.command("ping")
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     # Accounts
 
-    def insert_account(self, account: Document) -> str:
-        """Store a new account and return its id; raises TakenError naming the field."""
+    def insert_account(self, account: Document) -> Document:
+        """Store a new account and return it with its id; raises TakenError naming the fields."""
+        self.prepare()  # without the unique indexes nothing would be refused
         try:
-            return str(self._accounts.insert_one(account).inserted_id)
+            inserted = self._accounts.insert_one(account)
         except DuplicateKeyError as exc:
-            raise TakenError(_duplicate_field(exc)) from exc
+            raise self._taken(account) from exc
+        return {**account, "_id": inserted.inserted_id}
 
     def find_account(self, account_id: str) -> Document | None:
         """Return the account with this id, or None."""
+        key = _object_id(account_id)
+        return self._accounts.find_one({"_id": key}) if key else None
+
+    def find_account_by(self, field: str, value: str) -> Document | None:
+        """Return the account with this value in one of UNIQUE_FIELDS, or None."""
+        return self._accounts.find_one({field: value})
+
+    def list_accounts(self, page: int, page_size: int) -> tuple[list[Document], int]:
+        """Return one page of the accounts, newest first, and how many there are in all."""
+        found = self._accounts.find().sort("_id", DESCENDING)
+        rows = list(found.skip((page - 1) * page_size).limit(page_size))
+        return rows, self._accounts.count_documents({})
+
+    def update_account(self, account_id: ObjectId, changes: Document) -> Document | None:
+        """Change fields of an account and return it, None if it is gone; raises TakenError."""
+        if not changes:
+            return self._accounts.find_one({"_id": account_id})
         try:
-            return self._accounts.find_one({"_id": ObjectId(account_id)})
-        except InvalidId:
-            return None
+            return self._accounts.find_one_and_update(
+                {"_id": account_id}, {"$set": changes}, return_document=ReturnDocument.AFTER
+            )
+        except DuplicateKeyError as exc:
+            raise self._taken({**changes, "_id": account_id}) from exc
 
-    def find_account_by_email(self, email: str) -> Document | None:
-        """Return the account with this (lower-case) e-mail, or None."""
-        return self._accounts.find_one({"email": email})
-
-    def set_password_hash(self, account_id: str, old: str, new: str) -> None:
-        """Replace a hash by a newer one of the same password, unless it changed meanwhile."""
-        self._accounts.update_one(
-            {"_id": ObjectId(account_id), "password_hash": old}, {"$set": {"password_hash": new}}
+    def replace_password_hash(self, account_id: ObjectId, old: str, new: str) -> bool:
+        """Replace the hash of a password; False if it is not `old` any more."""
+        done = self._accounts.update_one(
+            {"_id": account_id, "password_hash": old}, {"$set": {"password_hash": new}}
         )
+        return done.matched_count == 1
+
+    def delete_account(self, account_id: ObjectId) -> None:
+        """Remove an account and whatever leads to it."""
+        self.revoke_families(str(account_id))
+        self.delete_links(str(account_id))
+        self._accounts.delete_one({"_id": account_id})
 
     # Refresh-token families
 
@@ -97,30 +123,107 @@ class Store:
         self, family: str, token_id: str, new_token_id: str, expires_at: datetime
     ) -> bool:
         """Make `new_token_id` the valid one in place of `token_id`; False if that was not valid."""
-        found = self._families.find_one_and_update(
+        done = self._families.update_one(
             {"_id": family, "token_id": token_id, "revoked": False},
             {"$set": {"token_id": new_token_id, "expires_at": expires_at}},
-            return_document=ReturnDocument.AFTER,
         )
-        return found is not None
+        return done.matched_count == 1
 
     def revoke_family(self, family: str) -> None:
         """Make every refresh token of a family invalid."""
         self._families.update_one({"_id": family}, {"$set": {"revoked": True}})
 
-    # Signing keys
+    def revoke_families(self, user_id: str, *, but: str | None = None) -> None:
+        """Make every refresh token of an account invalid, `but` those of one family."""
+        self._families.update_many(
+            {"user_id": user_id, "_id": {"$ne": but}}, {"$set": {"revoked": True}}
+        )
+
+    # Signing keys; the number of a key is its place in the order in which they were made.
 
     def list_keys(self) -> list[Document]:
         """Return the signing keys, newest first."""
-        return list(self._keys.find().sort("created", pymongo.DESCENDING))
+        return list(self._keys.find().sort("_id", DESCENDING))
 
-    def insert_first_key(self, key: Document) -> None:
-        """Store the very first signing key, unless another process was quicker."""
-        self._keys.update_one(
-            {"first": True}, {"$setOnInsert": {**key, "first": True}}, upsert=True
+    def insert_key(self, number: int, key: Document) -> bool:
+        """Store a signing key; False if another process has stored this number before."""
+        try:
+            self._keys.insert_one({"_id": number, **key})
+        except DuplicateKeyError:
+            return False
+        return True
+
+    def retire_keys(self, before: int, expires_at: datetime) -> None:
+        """Let the keys of smaller numbers go at a time; for those that go already it stays."""
+        self._keys.update_many(
+            {"_id": {"$lt": before}, "expires_at": {"$exists": False}},
+            {"$set": {"expires_at": expires_at}},
         )
 
+    # Links to another password, by the digest of their token
 
-def _duplicate_field(error: DuplicateKeyError) -> str:
-    text = str((error.details or {}).get("errmsg", error))
-    return next((field for field in UNIQUE_FIELDS if f"{field}_unique" in text), UNIQUE_FIELDS[0])
+    def insert_link(self, digest: str, user_id: str, expires_at: datetime) -> None:
+        """Make a link valid."""
+        self._links.insert_one({"_id": digest, "user_id": user_id, "expires_at": expires_at})
+
+    def take_link(self, digest: str, now: datetime) -> str | None:
+        """Use a link up and return whose it was; None if it is not valid."""
+        found = self._links.find_one_and_delete({"_id": digest, "expires_at": {"$gt": now}})
+        return found["user_id"] if found else None
+
+    def delete_links(self, user_id: str) -> None:
+        """Make all links of an account invalid."""
+        self._links.delete_many({"user_id": user_id})
+
+    # Mails that wait to be sent
+
+    def put_mail(self, mail: Document) -> None:
+        """Store a mail; it needs `next_attempt_at`, `expires_at` and `attempts`."""
+        self._mails.insert_one(mail)
+
+    def claim_mail(self, now: datetime, lease_until: datetime) -> Document | None:
+        """Return a mail that is due, and nobody else's until the lease ends; None if none is."""
+        return self._mails.find_one_and_update(
+            {"next_attempt_at": {"$lte": now}, "expires_at": {"$gt": now}},
+            {"$set": {"next_attempt_at": lease_until}, "$inc": {"attempts": 1}},
+            sort=[("next_attempt_at", ASCENDING)],
+            return_document=ReturnDocument.AFTER,
+        )
+
+    def postpone_mail(self, mail_id: ObjectId, until: datetime) -> None:
+        """Give a claimed mail back, to be tried again later."""
+        self._mails.update_one({"_id": mail_id}, {"$set": {"next_attempt_at": until}})
+
+    def delete_mail(self, mail_id: ObjectId) -> None:
+        """Remove a mail that was sent, or never will be."""
+        self._mails.delete_one({"_id": mail_id})
+
+    def _taken(self, account: Document) -> TakenError:
+        others = {"_id": {"$ne": account.get("_id")}}
+        wanted = [field for field in UNIQUE_FIELDS if field in account]
+        return TakenError(
+            field
+            for field in wanted
+            if self._accounts.find_one({field: account[field], **others}, ["_id"])
+        )
+
+    def _make_indexes(self) -> None:
+        for field in UNIQUE_FIELDS:
+            # An administrator has no document; a plain unique index would allow only one such.
+            self._accounts.create_index(
+                [(field, ASCENDING)],
+                unique=True,
+                name=f"{field}_unique",
+                partialFilterExpression={field: {"$exists": True}},
+            )
+        for collection in (self._families, self._keys, self._links, self._mails):
+            collection.create_index("expires_at", expireAfterSeconds=0, name="expired")
+        for collection in (self._families, self._links):
+            collection.create_index("user_id", name="user")
+
+
+def _object_id(text: str) -> ObjectId | None:
+    try:
+        return ObjectId(text)
+    except InvalidId:
+        return None
