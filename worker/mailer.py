@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
-from email.message import EmailMessage
 from typing import Any
 
 import psycopg2
@@ -23,7 +22,7 @@ from core import logs
 from core.heartbeat import Heartbeat
 from core.ledger import connection as ledger
 from core.ledger.transitions import mails
-from worker.mails import MailError, render
+from worker.mails import MailError, Sealed, render
 from worker.mails.smtp import LONGEST_MAIL_SECONDS, MailServer, RefusedError, ServerAwayError
 from worker.settings import MailerSettings
 
@@ -129,7 +128,7 @@ class Mailer:
             self._pauses = 0
             log.info("mail_sent", mail_id=mail.id, kind=mail.kind, attempt=mail.attempts)
 
-    def _message(self, mail: Row[Any]) -> EmailMessage:
+    def _message(self, mail: Row[Any]) -> Sealed:
         try:
             return render(
                 mail.kind,

@@ -10,7 +10,6 @@ What a row holds is hostile input: titles and names are typed by people or read 
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,10 @@ from pydantic import ValidationError
 
 from core.clock import utc_now
 from worker.mails import finished, started, summary
-from worker.mails.envelope import MailError, seal
+from worker.mails.envelope import MailError, Sealed, seal
 from worker.mails.letter import Letter
 
-__all__ = ["KINDS", "MailError", "render"]
+__all__ = ["KINDS", "MailError", "Sealed", "render"]
 
 KINDS: dict[str, tuple[Callable[[Mapping[str, Any]], Letter], str]] = {
     "started": (started.compose, "run"),
@@ -47,7 +46,7 @@ def render(
     recipient: str,
     sender: str,
     now: datetime | None = None,
-) -> EmailMessage:
+) -> Sealed:
     """Return the message of one mail row, with a text part and its HTML twin.
 
     `kind` is one of `KINDS`, `context` the row's JSON and `key` its unique key, from which the

@@ -22,8 +22,10 @@ _BIDI_CONTROLS = frozenset(
 
 def clean(value: object) -> str:
     """Return `value` as one line of text, without control characters and of bounded length."""
-    visible = "".join(_harmless(character) for character in str(value))
-    return clip(" ".join(visible.split()), LONGEST_TEXT)
+    text = str(value)
+    if not text.isprintable():
+        text = "".join(_harmless(character) for character in text)
+    return clip(" ".join(text.split()), LONGEST_TEXT)
 
 
 def clip(text: str, length: int) -> str:

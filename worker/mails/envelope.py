@@ -15,8 +15,8 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from functools import lru_cache
 
+from core.addresses import parse_address
 from core.clock import SAO_PAULO
-from worker.addresses import parse_address
 from worker.mails.contexts import clean
 
 # An encoded word has at most 75 characters (RFC 2047, 2): this much base64 and its frame.

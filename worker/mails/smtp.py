@@ -13,9 +13,9 @@ import smtplib
 import ssl
 import time
 from contextlib import suppress
-from email.message import EmailMessage
 
 from worker.mails.contexts import clean, clip
+from worker.mails.envelope import Sealed
 from worker.settings import MailerSettings
 
 # No command but the last takes a healthy server long; that one may wait for its spam filter.
@@ -77,15 +77,15 @@ class MailServer:
             self._used_at = time.monotonic()
         return self._connection
 
-    def send(self, message: EmailMessage) -> None:
+    def send(self, message: Sealed) -> None:
         """Hand one mail over; when this returns, the server has taken charge of it.
 
         Raises RefusedError when it was not taken, ServerAwayError when none is.
         """
         connection = self.connect()
-        self._name_sender(connection, _path(message, "From"))
+        self._name_sender(connection, message.sender)
         try:
-            _hand_over(connection, _path(message, "To"), message.as_bytes())
+            _hand_over(connection, message.recipient, message.content)
         except RefusedError:
             self._end_refused(connection)
             raise
@@ -166,11 +166,6 @@ def _require(code: int, words: bytes | str, wanted: set[int], step: str) -> None
 def _set_timeout(connection: smtplib.SMTP, seconds: float) -> None:
     if connection.sock is not None:
         connection.sock.settimeout(seconds)
-
-
-def _path(message: EmailMessage, header: str) -> str:
-    path: str = message[header].addresses[0].addr_spec
-    return path
 
 
 def _answer(code: int, words: bytes | str) -> str:

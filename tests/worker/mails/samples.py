@@ -160,7 +160,7 @@ def mail(kind: str, context: dict[str, Any], **more: Any) -> EmailMessage:
         **more,
     }
     message = render(kind, json.loads(json.dumps(context)), **values)
-    return message_from_bytes(message.as_bytes(), policy=default)
+    return message_from_bytes(message.content, policy=default)
 
 
 def plain(message: EmailMessage) -> str:

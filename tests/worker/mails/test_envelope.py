@@ -78,7 +78,7 @@ def test_what_goes_over_the_wire_keeps_to_the_line_length_of_smtp() -> None:
         key="k",
         recipient="ana@example.com",
         sender="a@example.org",
-    ).as_bytes()
+    ).content
 
     assert max(len(line) for line in wire.split(b"\r\n")) <= 998
     assert wire.isascii()
