@@ -9,7 +9,7 @@ is published again after a reconnection, so a consumer may see it twice and must
 import random
 import threading
 from collections import deque
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any
 
 import pika
@@ -68,6 +68,7 @@ class Publisher:
         self._connection: Any = None
         self._channel: Any = None
         self._drain_asked = False
+        self._refused = False
         self._stopping = threading.Event()
         self._connected = threading.Event()
 
@@ -103,13 +104,7 @@ class Publisher:
         """Stop, after waiting at most `timeout` seconds for what still waits to be confirmed."""
         with self._lock:
             waiting = [future for _, future in (*self._pending, *self._unconfirmed.values())]
-        settled = threading.Event()
-        for future in waiting:
-            future.add_done_callback(
-                lambda _: settled.set() if all(f.done() for f in waiting) else None
-            )
-        if waiting:
-            settled.wait(timeout)
+        wait(waiting, timeout)
         self._stopping.set()
         self._in_loop(self._close_connection)
         if self._thread is not None:
@@ -120,25 +115,39 @@ class Publisher:
     def _run(self) -> None:
         pause = FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
-            loop = IOLoop()
-            connection = SelectConnection(
-                self._parameters,
-                on_open_callback=self._on_open,
-                on_open_error_callback=self._on_lost,
-                on_close_callback=self._on_lost,
-                custom_ioloop=loop,
-            )
+            self._refused = False
+            try:
+                self._serve_connection()
+            except Exception:
+                log.exception("publisher_crashed")
+            was_of_use = self._connected.is_set() and not self._refused
+            self._connected.clear()
+            self._take_back_unconfirmed()
+            pause = FIRST_PAUSE_SECONDS if was_of_use else min(pause * 2, LONGEST_PAUSE_SECONDS)
+            self._stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 jitter, no secret
+
+    def _serve_connection(self) -> None:
+        """Connect, and publish until the connection is lost."""
+        loop = IOLoop()
+        self._connection = SelectConnection(
+            self._parameters,
+            on_open_callback=self._on_open,
+            on_open_error_callback=self._on_lost,
+            on_close_callback=self._on_lost,
+            custom_ioloop=loop,
+        )
+        with self._lock:
             self._loop = loop
-            self._connection = connection
+        if self._stopping.is_set():
+            # `close` came while there was no loop to tell.
+            loop.add_callback_threadsafe(self._close_connection)
+        try:
             loop.start()
+        finally:
+            self._channel = None
             with self._lock:
                 self._loop = None
             loop.close()
-            was_connected = self._connected.is_set()
-            self._connected.clear()
-            self._take_back_unconfirmed()
-            pause = FIRST_PAUSE_SECONDS if was_connected else min(pause * 2, LONGEST_PAUSE_SECONDS)
-            self._stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 jitter, no secret
 
     def _on_open(self, connection: Any) -> None:
         connection.channel(on_open_callback=self._on_channel)
@@ -162,16 +171,16 @@ class Publisher:
         self._drain()
 
     def _on_channel_closed(self, _channel: Any, reason: BaseException) -> None:
-        self._channel = None
-        if not self._stopping.is_set():
+        # The broker closes it for a message to an exchange that does not exist.
+        if isinstance(reason, pika.exceptions.ChannelClosedByBroker):
             log.warning("broker_channel_closed", reason=str(reason))
+            self._refused = True
             self._close_connection()
 
     def _close_connection(self) -> None:
-        if self._connection.is_open:
+        self._channel = None
+        if not (self._connection.is_closing or self._connection.is_closed):
             self._connection.close()
-        elif self._loop is not None:
-            self._loop.stop()
 
     def _drain(self) -> None:
         with self._lock:
@@ -215,10 +224,11 @@ class Publisher:
         self._drain()
 
     def _settle(self, message: Message, future: "Future[None]", *, accepted: bool) -> None:
+        returned = message.message_id in self._returned
+        self._returned.discard(message.message_id)
         if not future.set_running_or_notify_cancel():
             return
-        if message.message_id in self._returned:
-            self._returned.discard(message.message_id)
+        if returned:
             future.set_exception(
                 UnroutableError(f"no queue takes {message.routing_key}; run flask createqueue")
             )
