@@ -28,15 +28,19 @@ def devstack(home: Path, *arguments: str, **settings: str) -> subprocess.Complet
     )
 
 
+def free_ports() -> dict[str, int]:
+    return dict(zip(PUBLIC_PORTS, ports.free(len(PUBLIC_PORTS)), strict=True))
+
+
 def some_stack(home: Path) -> Stack:
-    free = ports.free(len(PUBLIC_PORTS))
-    return stack.new(home, dict(zip(PUBLIC_PORTS, free, strict=True)))
+    return stack.new(home, free_ports())
 
 
 def test_a_taken_port_is_an_error_that_names_it_and_its_setting(tmp_path: Path) -> None:
+    settings = {stack.setting(name): str(port) for name, port in free_ports().items()}
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        result = devstack(tmp_path, "up", INBOX_PORT=str(port))
+        result = devstack(tmp_path, "up", **settings | {"INBOX_PORT": str(port)})
 
     assert result.returncode == 1
     assert f"Port {port} is taken" in result.stderr
