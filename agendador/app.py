@@ -4,7 +4,7 @@ from apiflask import APIFlask
 from sqlalchemy import text
 from werkzeug.routing import IntegerConverter
 
-from agendador import cli, database, errors, jobs, results
+from agendador import admin, cli, database, errors, jobs, results
 from agendador.keys import PublicKeys
 from agendador.settings import AgendadorSettings
 from core import logs, settings, tokens, web
@@ -36,8 +36,10 @@ def create_app() -> APIFlask:
     app.url_map.converters["int"] = LedgerId
     database.configure(app, config)
     tokens.configure(app, config, PublicKeys(str(config.jwks_url)).find)
+    app.extensions["settings"] = config
     errors.register(app, publisher)
     app.register_blueprint(jobs.bp)
     app.register_blueprint(results.bp)
+    app.register_blueprint(admin.bp)
     cli.register(app, config)
     return app

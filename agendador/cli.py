@@ -8,6 +8,7 @@ import click
 import pika.exceptions
 from flask import Flask
 
+from agendador import error_commands
 from agendador.dispatcher import Dispatcher
 from agendador.settings import AgendadorSettings
 from core.broker import topology
@@ -16,6 +17,7 @@ from core.broker.connection import connect
 
 def register(app: Flask, settings: AgendadorSettings) -> None:
     """Add the commands to `app`."""
+    app.cli.add_command(error_commands.group(settings))
 
     @app.cli.command("createqueue")
     def createqueue() -> None:

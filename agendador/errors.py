@@ -6,9 +6,11 @@ from typing import Any
 
 from apiflask import APIFlask, HTTPError
 from flask import Response, current_app, request
+from pika.exceptions import AMQPError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from agendador.recovery import EventNotFoundError, RecoveryError
 from agendador.schemas import JobIn
 from core import logs, web
 from core.broker import events
@@ -41,8 +43,10 @@ def register(app: APIFlask, publisher: Publisher) -> None:
     """Make `app` answer refused changes and a database that is away."""
     app.extensions["publisher"] = publisher
     app.register_error_handler(people.TransitionError, _refuse_change)
+    app.register_error_handler(RecoveryError, _refuse_recovery)
     for kind in DATABASE_ERRORS:
         app.register_error_handler(kind, _database_away)
+    app.register_error_handler(AMQPError, _broker_away)
 
 
 def report_refused(errors: dict[str, list[str]]) -> None:
@@ -111,6 +115,16 @@ def _refuse_change(error: people.TransitionError) -> Response:
         return refuse_payload({"recurrence": [_NO_OCCURRENCE]})
     status, message = _REFUSALS[type(error)]
     return web.refuse(status, message)
+
+
+def _refuse_recovery(error: RecoveryError) -> Response:
+    status = NOT_FOUND if isinstance(error, EventNotFoundError) else CONFLICT
+    return web.refuse(status, str(error))
+
+
+def _broker_away(error: Exception) -> Response:
+    log.warning("broker_unavailable", error=type(error).__name__)
+    return web.refuse(UNAVAILABLE)
 
 
 def _database_away(error: Exception) -> Response:

@@ -118,11 +118,13 @@ class ResultsQuery(ListQuery):
     job_id: int | None = Field(default=None, ge=1, le=MAX_LEDGER_ID)
 
 
-class _Row(BaseModel):
+class Row(BaseModel):
+    """What is shown of an object of the domain, attribute by attribute."""
+
     model_config = ConfigDict(from_attributes=True)
 
 
-class JobOut(_Row):
+class JobOut(Row):
     """A job. Moments are UTC."""
 
     id: int
@@ -160,7 +162,7 @@ class JobPage(BaseModel):
     next_cursor: str | None
 
 
-class RunOut(_Row):
+class RunOut(Row):
     """One occurrence of a job; `attempt` counts how often it was tried."""
 
     id: uuid.UUID
@@ -185,7 +187,7 @@ class Partner(BaseModel):
     qualificacao: str = ""
 
 
-class ResultOut(_Row):
+class ResultOut(Row):
     """What a run brought; unknown is `""` or `[]`, never null."""
 
     id: int
@@ -227,6 +229,6 @@ class ResultOut(_Row):
     changes: list[dict[str, Any]]
 
 
-def shown(kind: type[_Row], row: Any) -> dict[str, Any]:
-    """Return a row of the ledger as the API shows it."""
+def shown(kind: type[Row], row: Any) -> dict[str, Any]:
+    """Return an object of the domain as the API shows it."""
     return kind.model_validate(row).model_dump(mode="json")

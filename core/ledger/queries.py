@@ -1,11 +1,12 @@
 """The reads of the ledger."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, cast, func, select, text
 
-from core.ledger.models import Base
+from core.ledger.models import Base, Status
 
 _JOB = Base.metadata.tables["job"]
 _RUN = Base.metadata.tables["run"]
@@ -50,6 +51,12 @@ def count_unclaimed_past_lease(connection: Connection) -> int:
     """Return how many runs are queued at the broker, or 0 while none of them is past its lease."""
     row = connection.execute(_UNCLAIMED_PAST_LEASE).one()
     return int(row.queued) if row.past else 0
+
+
+def oldest_queued(connection: Connection) -> datetime | None:
+    """Return when the run that waits longest at the broker was queued; None when none waits."""
+    waiting = (_RUN.c.status == Status.QUEUED) & (_RUN.c.next_attempt_at.is_(None))
+    return connection.execute(select(func.min(_RUN.c.queued_at)).where(waiting)).scalar()
 
 
 def find_job(connection: Connection, job_id: int, creator_id: str) -> Row[Any] | None:
