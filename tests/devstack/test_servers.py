@@ -1,18 +1,22 @@
 """The embedded servers: each is there, isolated per test, and comes back after a fault."""
 
+import os
+import subprocess
 from typing import Any
 
 import pika
+import psutil
 import psycopg2
 import pymongo
 import pytest
 from sqlalchemy import create_engine, text
 
 from core.broker import topology
-from devstack import rabbitmq
-from devstack.process import DevstackError, Program
+from devstack import postgres, rabbitmq
+from devstack.process import DevstackError, Program, is_alive
 from devstack.servers import Servers
 from tests.clients import Broker, Registry
+from tests.waiting import wait_until
 
 
 def count_jobs(database_url: str) -> int:
@@ -35,6 +39,21 @@ def test_a_killed_postgres_starts_again_with_its_data(
         psycopg2.connect(database_url.replace("+psycopg2", ""))
 
     programs["postgres"].start()
+
+    assert count_jobs(database_url) == 0
+
+
+def test_postgres_starts_though_nobody_has_reaped_the_killed_one_yet(
+    programs: dict[str, Program], servers: Servers, database_url: str
+) -> None:
+    programs["postgres"].stop()
+    owner = postgres.UNPRIVILEGED_USER if os.geteuid() == 0 else None
+    with subprocess.Popen(["/bin/true"], user=owner) as dead:
+        wait_until(lambda: not is_alive(psutil.Process(dead.pid)))
+        lock = servers.home / "postgres" / "data" / "postmaster.pid"
+        lock.write_text(f"{dead.pid}\n{lock.parent}\n0\n5432\n\n\n0 0\nready\n")
+
+        programs["postgres"].start()
 
     assert count_jobs(database_url) == 0
 
