@@ -56,6 +56,8 @@ RABBITMQ_CONF = """\
 load_definitions = /run/secrets/definitions.json
 vm_memory_high_watermark.absolute = 512MiB
 disk_free_limit.absolute = 256MiB
+log.console = true
+log.file = false
 """
 
 
