@@ -57,7 +57,9 @@ def _renderers(settings: Settings, service: str) -> list[Any]:
         settings.log_format == "auto" and sys.stderr.isatty()
     )
     if to_terminal:
-        return [add_service, structlog.dev.ConsoleRenderer()]
+        # The usual formatter shows local variables, passwords among them, where rich is installed.
+        plain = structlog.dev.plain_traceback
+        return [add_service, structlog.dev.ConsoleRenderer(exception_formatter=plain)]
     return [
         add_service,
         structlog.processors.format_exc_info,

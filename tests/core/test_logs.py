@@ -9,15 +9,7 @@ import structlog
 from core import logs
 from core.settings import Settings
 
-
-@pytest.fixture(autouse=True)
-def usual_logging() -> Any:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
+pytestmark = pytest.mark.usefixtures("usual_logging")
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -105,3 +97,17 @@ def test_a_terminal_gets_text(capsys: pytest.CaptureFixture[str]) -> None:
     told = capsys.readouterr().err
     assert "readable" in told
     assert not told.startswith("{")
+
+
+def test_a_terminal_shows_no_local_variable_of_a_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.configure(Settings(log_format="console"), "users")
+    password = "girassol no quintal".replace(" ", "-")
+    try:
+        int(password.encode()[:0])
+    except ValueError:
+        logs.logger(__name__).exception("failed")
+    told = capsys.readouterr().err
+    assert "ValueError" in told
+    assert password not in told
