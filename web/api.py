@@ -17,6 +17,7 @@ HEALTH_TIMEOUT_SECONDS = 2.0
 MAX_ANSWER_BYTES = 8_000_000
 CHUNK_BYTES = 65_536
 POOL_SIZE = 32
+MAX_FORWARDED_LENGTH = 500
 
 OK = 200
 BAD_REQUEST = 400
@@ -81,9 +82,7 @@ class Api:
         self._session.get(f"{self._url}/healthz", timeout=HEALTH_TIMEOUT_SECONDS).raise_for_status()
 
     def _send(self, method: str, path: str, token: str | None, **how: Any) -> requests.Response:
-        own = {"X-Request-ID": web.request_id()}
-        if request.remote_addr:
-            own["X-Forwarded-For"] = request.remote_addr
+        own = {"X-Request-ID": web.request_id(), "X-Forwarded-For": _way_here()}
         if token is not None:
             own["Authorization"] = f"Bearer {token}"
         own.update(how.pop("headers", None) or {})
@@ -122,6 +121,13 @@ class Api:
         if not isinstance(envelope, dict):
             raise UnavailableError(f"{self.name}: no envelope")
         return envelope
+
+
+def _way_here() -> str:
+    """Return the addresses by which the request came, so that limits count people and not us."""
+    said = request.headers.get("X-Forwarded-For", "")
+    known = [said] if said and len(said) <= MAX_FORWARDED_LENGTH else []
+    return ", ".join([*known, request.remote_addr or "unknown"])
 
 
 def _bounded(response: requests.Response) -> bytes:

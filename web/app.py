@@ -10,6 +10,7 @@ from core.broker.publisher import Publisher
 from web import (
     access,
     accounts,
+    admin,
     agenda,
     assets,
     backends,
@@ -18,6 +19,8 @@ from web import (
     formats,
     home,
     jobs,
+    profile,
+    recovery,
     repetition,
     results,
     security,
@@ -55,7 +58,7 @@ def create_app() -> APIFlask:
     app.jinja_env.globals.update(
         words=words, certificate=certificate, repetition=repetition, theme=accounts.theme
     )
-    for module in (home, accounts, agenda, jobs, results):
+    for module in (home, accounts, recovery, profile, agenda, jobs, results, admin):
         app.register_blueprint(module.bp)
     web.add_health(
         app,

@@ -91,11 +91,11 @@ def _version(assets: dict[str, Asset]) -> str:
 def _font() -> bytes:
     """Return the letters that we need of Manrope, in all weights, as WOFF."""
     options = subset.Options(flavor="woff", layout_features=["kern", "liga", "tnum", "ccmp"])
-    font = subset.load_font(str(files("font_manrope").joinpath(FONT)), options)
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=FONT_CHARACTERS)
-    subsetter.subset(font)
     target = io.BytesIO()
-    font.flavor = "woff"
-    font.save(target)
+    with subset.load_font(str(files("font_manrope").joinpath(FONT)), options) as font:
+        subsetter.subset(font)
+        font.flavor = "woff"
+        font.save(target)
     return target.getvalue()
