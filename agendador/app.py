@@ -4,7 +4,7 @@ from apiflask import APIFlask
 from sqlalchemy import text
 from werkzeug.routing import IntegerConverter
 
-from agendador import admin, cli, database, errors, jobs, results
+from agendador import admin, cli, database, errors, imports, jobs, results
 from agendador.keys import PublicKeys
 from agendador.settings import AgendadorSettings
 from core import logs, settings, tokens, web
@@ -40,6 +40,7 @@ def create_app() -> APIFlask:
     errors.register(app, publisher)
     app.register_blueprint(jobs.bp)
     app.register_blueprint(results.bp)
+    app.register_blueprint(imports.bp)
     app.register_blueprint(admin.bp)
     cli.register(app, config)
     return app

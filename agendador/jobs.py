@@ -8,7 +8,7 @@ from apiflask import APIBlueprint
 from flask import Response
 from sqlalchemy import Connection, Row
 
-from agendador import cursors, errors
+from agendador import cursors, errors, limits
 from agendador.database import db
 from agendador.schemas import (
     IdempotencyHeader,
@@ -68,7 +68,7 @@ def list_jobs(query_data: JobsQuery) -> Response:
 @bp.input(IdempotencyHeader, location="headers")
 @bp.input(JobIn)
 @bp.output(JobOut, status_code=CREATED)
-@bp.doc(security="bearer", summary="Agenda uma consulta", responses=[400, 401, 503])
+@bp.doc(security="bearer", summary="Agenda uma consulta", responses=[400, 401, 409, 503])
 def create_job(json_data: JobIn, headers_data: IdempotencyHeader) -> Response:
     """Make a job; a broker that is down neither delays nor refuses it."""
     who = caller()
@@ -81,6 +81,7 @@ def create_job(json_data: JobIn, headers_data: IdempotencyHeader) -> Response:
     )
     try:
         with db.engine.begin() as connection:
+            limits.check_open_jobs(connection, 1)
             job_id, _ = people.create_job(connection, new)
             job = _show(connection, job_id)
     except errors.DATABASE_ERRORS as exc:

@@ -25,6 +25,7 @@ from agendador.fields import (
 from core.clock import utc_now
 from core.ledger.listings import NEWEST_FIRST, SORTS, Choice
 from core.ledger.models import Status
+from core.ledger.recurrence import first
 
 MAX_PAGE = 1_000_000
 MAX_PER_PAGE = 100
@@ -44,6 +45,14 @@ class JobIn(BaseModel):
     date: JobDate
     priority: Priority = 0
     recurrence: Recurrence | None = None
+
+    @field_validator("recurrence")
+    @classmethod
+    def _occurs(cls, rule: str | None, info: ValidationInfo) -> str | None:
+        date = info.data.get("date")
+        if rule is not None and date is not None and first(rule, date) is None:
+            raise ValueError("A regra não tem nenhuma data a partir da data da consulta.")
+        return rule
 
 
 class JobPatch(BaseModel):

@@ -1,7 +1,7 @@
 """The reads of the ledger."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, cast, func, select, text
@@ -10,6 +10,7 @@ from core.ledger.models import Base, Status
 
 _JOB = Base.metadata.tables["job"]
 _RUN = Base.metadata.tables["run"]
+_IMPORT = Base.metadata.tables["job_import"]
 _RESULT = Base.metadata.tables["result"]
 
 _NEXT_RUN = text("""
@@ -57,6 +58,20 @@ def oldest_queued(connection: Connection) -> datetime | None:
     """Return when the run that waits longest at the broker was queued; None when none waits."""
     waiting = (_RUN.c.status == Status.QUEUED) & (_RUN.c.next_attempt_at.is_(None))
     return connection.execute(select(func.min(_RUN.c.queued_at)).where(waiting)).scalar()
+
+
+def count_open_jobs(connection: Connection, creator_id: str, limit: int) -> int:
+    """Return how many jobs of a user have not ended, `limit` for that many or more."""
+    is_open = _JOB.c.status.in_([Status.CREATED, Status.QUEUED, Status.PROCESSING])
+    some = select(_JOB.c.id).where(_JOB.c.creator_id == creator_id, is_open).limit(limit)
+    return connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()
+
+
+def count_imports(connection: Connection, creator_id: str, seconds: int) -> int:
+    """Return how many tables a user has sent in the last so many seconds."""
+    recent = _IMPORT.c.created > func.now() - timedelta(seconds=seconds)
+    mine = select(func.count()).where(_IMPORT.c.creator_id == creator_id, recent)
+    return connection.execute(mine).scalar_one()
 
 
 def find_job(connection: Connection, job_id: int, creator_id: str) -> Row[Any] | None:

@@ -129,7 +129,7 @@ def create_job(connection: Connection, new: NewJob) -> tuple[int, bool]:
     A date that has passed makes the job due now, after those that are due already; a recurring
     job's becomes its first occurrence. Raises NoOccurrenceError.
     """
-    values = asdict(new) | {"date": _first_date(new.recurrence, new.date)}
+    values = asdict(new) | {"date": first_date(new.recurrence, new.date)}
     made = connection.execute(_CREATE, values).first()
     if made is not None:
         return made.id, True
@@ -151,7 +151,7 @@ def edit_job(connection: Connection, job_id: int, creator_id: str, changes: dict
     ):
         raise JobStartedError
     values = {name: getattr(job, name) for name in _EDITABLE} | changes
-    values["date"] = _first_date(values["recurrence"], values["date"])
+    values["date"] = first_date(values["recurrence"], values["date"])
     place = job.next_run_at if run is None else run.scheduled_for
     if values["date"] != job.date:
         place = None
@@ -229,7 +229,8 @@ def delete_job(connection: Connection, job_id: int, creator_id: str) -> bool:
     return True
 
 
-def _first_date(rule: str | None, date: datetime) -> datetime:
+def first_date(rule: str | None, date: datetime) -> datetime:
+    """Return when a job of that date first runs; raises NoOccurrenceError."""
     if rule is None:
         return date
     occurrence = recurrence.first(rule, date)

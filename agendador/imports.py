@@ -1,0 +1,147 @@
+"""Jobs by the table: one CNPJ a row."""
+
+import uuid
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response, request
+from pydantic import BaseModel
+from sqlalchemy import Connection
+
+from agendador import errors, limits
+from agendador.database import db
+from agendador.import_rows import ImportRow, read_rows
+from agendador.schemas import JobIn
+from agendador.tables import TableError, read
+from core import web
+from core.clock import utc_now
+from core.ledger.transitions import imports, people
+from core.tokens import caller, signed_in
+
+MAX_UPLOAD_BYTES = 5_000_000
+OK, CREATED = 200, 201
+
+bp = APIBlueprint("imports", __name__, tag="Importação")
+
+
+class ImportedRow(BaseModel):
+    """What became of a row: `created`, `existing` (made before), `repeated` or `refused`."""
+
+    row: int
+    status: str
+    job_id: int | None
+    cpf_cnpj: str
+    notice: str
+    errors: dict[str, list[str]]
+
+
+class Imported(BaseModel):
+    """What became of a table."""
+
+    lines: int
+    created: int
+    existing: int
+    repeated: int
+    refused: int
+    rows: list[ImportedRow]
+
+
+@bp.post("/jobs/import")
+@signed_in
+@bp.output(Imported, status_code=CREATED)
+@bp.doc(
+    security="bearer",
+    summary="Agenda uma consulta por linha de um CSV ou XLSX",
+    responses=[200, 401, 409, 413, 422, 429],
+)
+def import_jobs() -> Response:
+    """Make a job of every good row; sending the same table again makes nothing twice.
+
+    The table is the field `file` of a form, or the body. Other fields of the form, or of the
+    query, are for rows that say nothing: `title`, `description`, `date`, `priority`, `recurrence`.
+    """
+    request.max_content_length = MAX_UPLOAD_BYTES
+    now = utc_now()
+    try:
+        rows = read_rows(read(_uploaded()), _defaults(), now)
+    except TableError as exc:
+        return errors.refuse_payload({"file": [str(exc)]})
+    with db.engine.begin() as connection:
+        limits.check_imports(connection)
+        limits.check_open_jobs(connection, sum(row.job is not None for row in rows))
+        data = _make(connection, rows)
+    status = CREATED if data["created"] else OK
+    return web.answer("import", _told(data), data, status)
+
+
+def _uploaded() -> bytes:
+    content: bytes
+    if request.mimetype == "multipart/form-data":
+        file = request.files.get("file")
+        if file is None:
+            raise TableError("Envie o arquivo no campo file.")
+        with file.stream:
+            content = file.read()
+    else:
+        content = request.get_data()
+    return content
+
+
+def _defaults() -> dict[str, str]:
+    given = request.args | request.form
+    return {name: given[name] for name in JobIn.model_fields if given.get(name)}
+
+
+def _make(connection: Connection, rows: list[ImportRow]) -> dict[str, Any]:
+    who = caller()
+    imports.note_import(connection, who.user_id, len(rows))
+    first_of: dict[str, int] = {}
+    for row in rows:
+        if row.job is not None:
+            first_of.setdefault(row.key, row.number)
+    wanted = [_new(row) for row in rows if row.job and first_of[row.key] == row.number]
+    made = imports.create_jobs(connection, wanted)
+    shown = [_row(row, first_of, made) for row in rows]
+    counts = {
+        status: sum(row["status"] == status for row in shown)
+        for status in ("created", "existing", "repeated", "refused")
+    }
+    return {"lines": len(rows), **counts, "rows": shown}
+
+
+def _new(row: ImportRow) -> people.NewJob:
+    who = caller()
+    assert row.job is not None  # noqa: S101 the caller has chosen those with a job
+    return people.NewJob(
+        **row.job.model_dump(),
+        creator_id=who.user_id,
+        creator_email=who.email,
+        idempotency_key=row.key or str(uuid.uuid4()),
+        request_id=web.request_id(),
+    )
+
+
+def _row(
+    row: ImportRow, first_of: dict[str, int], made: dict[str, tuple[int, bool]]
+) -> dict[str, Any]:
+    job_id, status, notice = None, "refused", row.notice
+    if row.job is not None:
+        job_id, is_new = made[row.key]
+        status = "created" if is_new else "existing"
+        if first_of[row.key] != row.number:
+            status, notice = "repeated", f"Igual à linha {first_of[row.key]}."
+    return {
+        "row": row.number,
+        "status": status,
+        "job_id": job_id,
+        "cpf_cnpj": row.cpf_cnpj,
+        "notice": notice,
+        "errors": row.errors,
+    }
+
+
+def _told(data: dict[str, Any]) -> str:
+    return (
+        f"{data['created']} consulta(s) criada(s), {data['existing'] + data['repeated']} que já "
+        f"existia(m), {data['refused']} linha(s) recusada(s)."
+    )

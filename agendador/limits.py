@@ -1,0 +1,42 @@
+"""What one user may have and do."""
+
+from apiflask import HTTPError
+from flask import current_app
+from sqlalchemy import Connection
+
+from agendador.settings import AgendadorSettings
+from core import web
+from core.ledger import queries
+from core.tokens import caller
+
+CONFLICT = 409
+TOO_MANY = 429
+HOUR = 3_600
+
+
+def check_open_jobs(connection: Connection, more: int) -> None:
+    """Raise the refusal (409) of so many more jobs if too many would then not have ended."""
+    limit = _settings().max_open_jobs
+    has = queries.count_open_jobs(connection, caller().user_id, limit)
+    if has + more > limit:
+        raise web.stop(
+            CONFLICT,
+            f"O limite é de {limit} consultas em aberto, e você tem {has}. "
+            "Espere algumas terminarem, ou cancele as que não precisa.",
+        )
+
+
+def check_imports(connection: Connection) -> None:
+    """Raise the refusal (429) of one more import if there were enough in the last hour."""
+    limit = _settings().max_imports_per_hour
+    if queries.count_imports(connection, caller().user_id, HOUR) >= limit:
+        error: HTTPError = web.stop(
+            TOO_MANY, f"O limite é de {limit} importações por hora. Tente de novo mais tarde."
+        )
+        error.headers = {"Retry-After": str(HOUR // limit)}
+        raise error
+
+
+def _settings() -> AgendadorSettings:
+    settings: AgendadorSettings = current_app.extensions["settings"]
+    return settings

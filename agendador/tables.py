@@ -1,0 +1,112 @@
+"""Tables that people upload: CSV in any of the usual shapes, and XLSX; rows of text come out."""
+
+import csv
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+import openpyxl
+from openpyxl.utils.exceptions import InvalidFileException
+
+MAX_ROWS = 5_000
+MAX_COLUMNS = 50
+MAX_CELL = 5_000
+# What an XLSX may unpack to; a table of so many rows needs a tenth of it.
+MAX_UNPACKED_BYTES = 20_000_000
+
+_SEPARATORS = ";,\t|"
+_ZIP = b"PK\x03\x04"
+# What a file that is no workbook, or a broken or a hostile one, makes openpyxl raise.
+_BROKEN = (
+    zipfile.BadZipFile,
+    InvalidFileException,
+    ParseError,
+    zlib.error,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    OSError,
+    EOFError,
+    AssertionError,
+)
+
+
+class TableError(ValueError):
+    """The file cannot be read as a table; the message tells the user why, in Portuguese."""
+
+
+def read(content: bytes) -> list[list[str]]:
+    """Return the rows of a table, without its empty ones at the end.
+
+    Raises TableError for a file that is neither CSV nor XLSX, or is too big.
+    """
+    rows = _of_workbook(content) if content.startswith(_ZIP) else _of_csv(content)
+    table: list[list[str]] = []
+    for row in rows:
+        # One more for the header.
+        if len(table) > MAX_ROWS:
+            raise TableError(f"O arquivo pode ter no máximo {MAX_ROWS} linhas.")
+        table.append([cell.strip()[:MAX_CELL] for cell in row[:MAX_COLUMNS]])
+    while table and not any(table[-1]):
+        table.pop()
+    if not table:
+        raise TableError("O arquivo está vazio.")
+    return table
+
+
+def _of_csv(content: bytes) -> Iterator[list[str]]:
+    text = _decode(content)
+    first, _, rest = text.partition("\n")
+    if first.strip().lower().startswith("sep="):
+        # Excel's own hint, which is no row.
+        text, first = rest, rest.partition("\n")[0]
+    separator = max(_SEPARATORS, key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        yield from reader
+    except csv.Error as exc:
+        raise TableError(f"A linha {reader.line_num} não pode ser lida como CSV.") from exc
+
+
+def _decode(content: bytes) -> str:
+    """Return the text of a file in UTF-8, in UTF-16 with its mark, or in Windows-1252."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", errors="replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")
+
+
+def _of_workbook(content: bytes) -> Iterator[list[str]]:
+    try:
+        _check_size(content)
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        for row in book.worksheets[0].iter_rows(values_only=True, max_col=MAX_COLUMNS):
+            yield [_text(value) for value in row]
+    except TableError:
+        raise
+    except _BROKEN as exc:
+        raise TableError("O arquivo não pode ser lido como planilha do Excel (XLSX).") from exc
+
+
+def _check_size(content: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED_BYTES:
+            raise TableError("A planilha é grande demais.")
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

@@ -1,0 +1,57 @@
+"""Many jobs at once."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from sqlalchemy import Connection, text
+
+from core.ledger.connection import JOB_CHANNEL
+from core.ledger.transitions.people import NewJob, create_job, first_date
+
+_CREATE_MANY = text(f"""
+    WITH asked AS (
+        SELECT * FROM jsonb_to_recordset(CAST(:jobs AS jsonb)) AS asked(
+            place int, title text, description text, cpf_cnpj text, date timestamptz, priority int,
+            recurrence text, creator_id text, creator_email text, idempotency_key text,
+            request_id text)
+    ), made AS (
+        INSERT INTO job (title, description, cpf_cnpj, date, priority, status, recurrence,
+                         next_run_at, creator_id, creator_email, idempotency_key, request_id)
+        SELECT title, description, cpf_cnpj, date, priority, 'created', recurrence,
+               greatest(date, now()), creator_id, creator_email, idempotency_key, request_id
+        FROM asked ORDER BY place
+        ON CONFLICT (creator_id, idempotency_key) DO NOTHING
+        RETURNING id, idempotency_key
+    )
+    SELECT id, idempotency_key, true AS is_new, pg_notify('{JOB_CHANNEL}', '') FROM made
+    UNION ALL
+    SELECT job.id, job.idempotency_key, false, NULL
+    FROM job JOIN asked USING (creator_id, idempotency_key)
+""")
+
+_NOTE_IMPORT = text("INSERT INTO job_import (creator_id, lines) VALUES (:creator_id, :lines)")
+
+
+def create_jobs(connection: Connection, new: Sequence[NewJob]) -> dict[str, tuple[int, bool]]:
+    """Insert many jobs, whose idempotency keys differ, as `create_job` does each.
+
+    Returns the id of each key's job and whether it is new. Raises NoOccurrenceError.
+    """
+    asked = [
+        asdict(job) | {"place": place, "date": first_date(job.recurrence, job.date).isoformat()}
+        for place, job in enumerate(new)
+    ]
+    made = connection.execute(_CREATE_MANY, {"jobs": json.dumps(asked)}).all()
+    found = {row.idempotency_key: (row.id, row.is_new) for row in made}
+    for job in new:
+        # Somebody sent the same at the same time: the statement's snapshot shows it not yet.
+        if job.idempotency_key not in found:
+            found[job.idempotency_key] = create_job(connection, job)
+    return found
+
+
+def note_import(connection: Connection, creator_id: str, lines: int) -> None:
+    """Note that a user sent a table of so many rows."""
+    values = {"creator_id": creator_id, "lines": lines}
+    connection.execute(_NOTE_IMPORT, values)
