@@ -29,7 +29,7 @@ def create_app() -> APIFlask:
     app.extensions["publisher"] = publisher
     services.attach(app, made)
     tokens.configure(app, config, keys.find)
-    limits.configure(app, config)
+    limits.configure(app, config, store)
     errors.register(app)
     # With the first request and not before: a process may fork, and a command sends nothing.
     app.before_request(made.outbox.start)

@@ -4,24 +4,25 @@ Of log-ins only the refused ones count: who knows the password is never in the w
 they did not reach before. What an e-mail is counted under is its digest.
 """
 
-import atexit
 import hashlib
 import time
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Any
 
 from apiflask import APIFlask
 from flask import Response, current_app, request
 from flask_limiter import Limiter, RateLimitExceeded
-from limits.storage import MongoDBStorage
+from limits.storage.mongodb import MongoDBStorageBase
 
 from core import web
 from core.tokens import caller
 from users.fields import typed_email
 from users.settings import UsersSettings
-from users.store import TIMEOUT_MS
+from users.store import RATES, Store
 
 TOO_MANY = 429
+SCHEME = "users-store"
 REFUSED = frozenset({401, 403, 422})
 # Whoever has one IPv6 address has its whole network of this prefix.
 IPV6_PREFIX = 64
@@ -34,56 +35,70 @@ def client_address() -> str:
     """
     trusted = current_app.config["TRUSTED_PROXIES"]
     hops = [*request.headers.get("X-Forwarded-For", "").split(","), request.remote_addr or ""]
-    address = ""
+    address = "unknown"
     for hop in reversed(hops):
-        try:
-            found = ip_address(hop.strip())
-        except ValueError:
+        found = _address(hop)
+        if found is None:
             break
-        address = _network(found) if isinstance(found, IPv6Address) else str(found)
+        address = _party(found)
         if not any(found in network for network in trusted):
             break
-    return address or "unknown"
+    return address
 
 
-def configure(app: APIFlask, settings: UsersSettings) -> None:
-    """Make the limits below hold for `app`."""
+def _address(hop: str) -> IPv4Address | IPv6Address | None:
+    try:
+        found = ip_address(hop.strip())
+    except ValueError:
+        return None
+    # A socket for both versions shows IPv4 addresses in this form (RFC 4291, 2.5.5.2).
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def _party(address: IPv4Address | IPv6Address) -> str:
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(ip_network((address, IPV6_PREFIX), strict=False))
+
+
+class _SharedStorage(MongoDBStorageBase):
+    """The library's storage on the connections that the process has already.
+
+    The library would open its own with the first count, and again to close them at the end.
+    """
+
+    STORAGE_SCHEME = [SCHEME]  # noqa: RUF012 as the base class has it
+
+    def _init_mongo_client(self, uri: str | None, **options: Any) -> Any:  # noqa: ARG002
+        return options["client"]
+
+    def __del__(self) -> None:
+        pass
+
+
+def configure(app: APIFlask, settings: UsersSettings, store: Store) -> None:
+    """Make the limits below hold for `app`, counted in the database of `store`."""
     networks = settings.trusted_proxies.split(",")
     app.config.update(
         TRUSTED_PROXIES=[ip_network(network.strip()) for network in networks if network.strip()],
-        RATES=settings,
-        RATELIMIT_STORAGE_URI=settings.mongo_url.get_secret_value(),
+        USERS_SETTINGS=settings,
+        RATELIMIT_STORAGE_URI=f"{SCHEME}://",
         RATELIMIT_STORAGE_OPTIONS={
+            "client": store.client,
             "database_name": settings.mongo_database,
-            "window_collection_name": "rate_windows",
-            "counter_collection_name": "rate_counters",
-            "appname": "users",
-            "serverSelectionTimeoutMS": TIMEOUT_MS,
-            "connectTimeoutMS": TIMEOUT_MS,
-            "timeoutMS": TIMEOUT_MS,
+            "window_collection_name": RATES,
         },
     )
     _limiter.init_app(app)
     app.register_error_handler(RateLimitExceeded, _too_many)
-    atexit.register(close)
-
-
-def close() -> None:
-    """Close the connections to the database."""
-    if isinstance(_limiter.storage, MongoDBStorage):
-        _limiter.storage.storage.close()
 
 
 def _rate(name: str) -> Callable[[], str]:
     def present() -> str:
-        rate: str = getattr(current_app.config["RATES"], name)
+        rate: str = getattr(current_app.config["USERS_SETTINGS"], name)
         return rate
 
     return present
-
-
-def _network(address: IPv6Address) -> str:
-    return str(ip_network((address, IPV6_PREFIX), strict=False))
 
 
 def _typed_account() -> str:

@@ -23,8 +23,8 @@ class Services:
 
     def check_database(self) -> None:
         """Raise unless the database answers and the signing keys can be read."""
-        self.store.prepare()
         self.store.ping()
+        self.store.prepare()
         self.keys.signing()
 
 

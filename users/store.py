@@ -13,30 +13,37 @@ from users.errors import TakenError
 from users.settings import UsersSettings
 
 TIMEOUT_MS = 5_000
+# A server that is up is found at once; one that is away is not worth a longer wait.
+FIND_SERVER_MS = 2_000
+RATES = "rate_windows"
 UNIQUE_FIELDS = ("email", "cpf_cnpj")
 
 Document = dict[str, Any]
 
 
 class Store:
-    """The database of users; safe from any thread. Raises pymongo.errors.PyMongoError."""
+    """The database of users; safe from any thread. Raises pymongo.errors.PyMongoError.
+
+    `client` is for the library that counts tries (see users.limits).
+    """
 
     def __init__(self, settings: UsersSettings) -> None:
-        self._client: MongoClient[Document] = MongoClient(
+        self.client: MongoClient[Document] = MongoClient(
             settings.mongo_url.get_secret_value(),
             appname="users",
             tz_aware=True,
             w="majority",
-            serverSelectionTimeoutMS=TIMEOUT_MS,
-            connectTimeoutMS=TIMEOUT_MS,
+            serverSelectionTimeoutMS=FIND_SERVER_MS,
+            connectTimeoutMS=FIND_SERVER_MS,
             timeoutMS=TIMEOUT_MS,
         )
-        database = self._client[settings.mongo_database]
+        database = self.client[settings.mongo_database]
         self._accounts = database["accounts"]
         self._families = database["token_families"]
         self._keys = database["signing_keys"]
         self._links = database["reset_links"]
         self._mails = database["mails"]
+        self._rates = database[RATES]
         self._preparing = threading.Lock()
         self._prepared = False
 
@@ -49,11 +56,11 @@ class Store:
 
     def ping(self) -> None:
         """Raise unless the database answers."""
-        self._client.admin.command("ping")
+        self.client.admin.command("ping")
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self.client.close()
 
     # Accounts
 
@@ -218,6 +225,7 @@ class Store:
             )
         for collection in (self._families, self._keys, self._links, self._mails):
             collection.create_index("expires_at", expireAfterSeconds=0, name="expired")
+        self._rates.create_index("expireAt", expireAfterSeconds=0)  # named by the library
         for collection in (self._families, self._links):
             collection.create_index("user_id", name="user")
 
