@@ -3,17 +3,18 @@
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
-import requests
+import urllib3
 from flask import request
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
+from urllib3.exceptions import HTTPError
+from urllib3.filepost import encode_multipart_formdata
 
 from core import web
 from web.errors import RefusedError, RejectedError, UnauthorizedError, UnavailableError
 
-TIMEOUT_SECONDS = (2.0, 10.0)  # to connect, and between two pieces of the answer
-HEALTH_TIMEOUT_SECONDS = 2.0
+CONNECT_SECONDS = 2.0
+READ_SECONDS = 10.0  # between two pieces of an answer
 MAX_ANSWER_BYTES = 8_000_000
 CHUNK_BYTES = 65_536
 POOL_SIZE = 32
@@ -25,6 +26,9 @@ UNAUTHORIZED = 401
 UNPROCESSABLE = 422
 SERVER_ERROR = 500
 
+# A file to send: its field's name, its own name, its content.
+Upload = tuple[str, str, bytes]
+
 
 class Api:
     """One of the APIs; safe from any thread, with its connections kept open."""
@@ -32,12 +36,13 @@ class Api:
     def __init__(self, name: str, url: str) -> None:
         self.name = name
         self._url = url.rstrip("/")
-        self._session = requests.Session()
-        # The address is given: no proxy, no .netrc, no cookie is looked for.
-        self._session.trust_env = False
-        # A kept-open connection may have been closed meanwhile; only harmless calls are repeated.
-        again = Retry(total=1, status=0, redirect=0, allowed_methods=("GET", "PUT"))
-        self._session.mount("http", HTTPAdapter(pool_maxsize=POOL_SIZE, max_retries=again))
+        self._pool = urllib3.PoolManager(
+            maxsize=POOL_SIZE,
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            # A kept-open connection may have been closed meanwhile; only what can do no harm
+            # twice is sent again.
+            retries=urllib3.Retry(1, redirect=False, allowed_methods=("GET", "PUT")),
+        )
 
     def call(
         self,
@@ -47,7 +52,7 @@ class Api:
         token: str | None = None,
         body: Any = None,
         query: Mapping[str, Any] | None = None,
-        files: Mapping[str, Any] | None = None,
+        upload: Upload | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Return the `data` of the envelope.
@@ -58,11 +63,14 @@ class Api:
             RejectedError: the API said no.
             UnavailableError: it did not answer, or not with an envelope.
         """
-        response = self._send(
-            method, path, token, json=body, params=query, files=files, headers=headers
-        )
-        with response:
-            return self._data(response)
+        sent = _headers(token) | dict(headers or {})
+        content: bytes | None = None
+        if upload is not None:
+            field, name, data = upload
+            content, sent["Content-Type"] = encode_multipart_formdata({field: (name, data)})
+        elif body is not None:
+            content, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
+        return self._data(self._send(method, path, query, sent, content))
 
     def stream(
         self, path: str, *, token: str | None, query: Mapping[str, Any]
@@ -71,37 +79,34 @@ class Api:
 
         Raises the same errors as `call`; closing the iterator closes the answer.
         """
-        response = self._send("GET", path, token, params=query)
-        if response.status_code != OK:
-            with response:
-                self._data(response)
-        return response.headers.get("Content-Type", ""), response.iter_content(CHUNK_BYTES)
+        response = self._send("GET", path, query, _headers(token), None)
+        if response.status != OK:
+            self._data(response)
+        return response.headers.get("Content-Type", ""), response.stream(CHUNK_BYTES)
 
     def check(self) -> None:
-        """Raise an exception of requests unless the service answers."""
-        self._session.get(f"{self._url}/healthz", timeout=HEALTH_TIMEOUT_SECONDS).raise_for_status()
+        """Raise an ApiError unless the service answers."""
+        self.call("GET", "/healthz")
 
-    def _send(self, method: str, path: str, token: str | None, **how: Any) -> requests.Response:
-        own = {"X-Request-ID": web.request_id(), "X-Forwarded-For": _way_here()}
-        if token is not None:
-            own["Authorization"] = f"Bearer {token}"
-        own.update(how.pop("headers", None) or {})
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None,
+        headers: dict[str, str],
+        content: bytes | None,
+    ) -> urllib3.BaseHTTPResponse:
+        address = f"{self._url}{path}{'?' + urlencode(query) if query else ''}"
         try:
-            return self._session.request(
-                method,
-                f"{self._url}{path}",
-                headers=own,
-                timeout=TIMEOUT_SECONDS,
-                allow_redirects=False,
-                stream=True,
-                **how,
+            return self._pool.request(
+                method, address, headers=headers, body=content, preload_content=False
             )
-        except requests.RequestException as exc:
+        except HTTPError as exc:
             raise UnavailableError(f"{self.name}: {type(exc).__name__}") from exc
 
-    def _data(self, response: requests.Response) -> Any:
+    def _data(self, response: urllib3.BaseHTTPResponse) -> Any:
         envelope = self._envelope(response)
-        status = response.status_code
+        status = response.status
         if status < BAD_REQUEST:
             return envelope.get("data")
         message = str(envelope.get("message", ""))
@@ -113,14 +118,21 @@ class Api:
             raise UnavailableError(f"{self.name} answered {status}")
         raise RejectedError(status, message, _seconds(response.headers.get("Retry-After")))
 
-    def _envelope(self, response: requests.Response) -> dict[str, Any]:
+    def _envelope(self, response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
         try:
             envelope = json.loads(_bounded(response))
-        except (ValueError, requests.RequestException) as exc:
+        except (ValueError, HTTPError) as exc:
             raise UnavailableError(f"{self.name}: {type(exc).__name__}") from exc
         if not isinstance(envelope, dict):
             raise UnavailableError(f"{self.name}: no envelope")
         return envelope
+
+
+def _headers(token: str | None) -> dict[str, str]:
+    headers = {"X-Request-ID": web.request_id(), "X-Forwarded-For": _way_here()}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    return headers
 
 
 def _way_here() -> str:
@@ -130,13 +142,16 @@ def _way_here() -> str:
     return ", ".join([*known, request.remote_addr or "unknown"])
 
 
-def _bounded(response: requests.Response) -> bytes:
-    content = b""
-    for chunk in response.iter_content(CHUNK_BYTES):
+def _bounded(response: urllib3.BaseHTTPResponse) -> bytes:
+    """Return the whole answer and give the connection back; raises ValueError for a long one."""
+    content = bytearray()
+    for chunk in response.stream(CHUNK_BYTES):
         content += chunk
         if len(content) > MAX_ANSWER_BYTES:
+            response.close()
             raise ValueError("the answer is too long")
-    return content
+    response.release_conn()
+    return bytes(content)
 
 
 def _seconds(text: str | None) -> int | None:

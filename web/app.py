@@ -37,9 +37,13 @@ def create_app() -> APIFlask:
     config = settings.load(WebSettings)
     logs.configure(config, "web")
     publisher = Publisher(config, "web")
-    app = APIFlask("web", enable_openapi=False, json_errors=False)
     # web.assets serves the files, compressed and for ever.
-    app.static_folder = None
+    app = APIFlask(
+        "web",
+        enable_openapi=False,
+        json_errors=False,
+        static_folder=None,  # type: ignore[arg-type] # as Flask takes it
+    )
     app.config.update(
         SECRET_KEY=config.secret_key.get_secret_value(),
         MAX_CONTENT_LENGTH=MAX_FORM_BYTES,
