@@ -4,7 +4,19 @@ from apiflask import APIFlask
 from sqlalchemy import text
 from werkzeug.routing import IntegerConverter
 
-from agendador import admin, cli, database, errors, imports, jobs, results
+from agendador import (
+    admin,
+    calendar,
+    cli,
+    database,
+    errors,
+    exports,
+    imports,
+    jobs,
+    overview,
+    preferences,
+    results,
+)
 from agendador.keys import PublicKeys
 from agendador.settings import AgendadorSettings
 from core import logs, settings, tokens, web
@@ -38,9 +50,7 @@ def create_app() -> APIFlask:
     tokens.configure(app, config, PublicKeys(str(config.jwks_url)).find)
     app.extensions["settings"] = config
     errors.register(app, publisher)
-    app.register_blueprint(jobs.bp)
-    app.register_blueprint(results.bp)
-    app.register_blueprint(imports.bp)
-    app.register_blueprint(admin.bp)
+    for part in (jobs, results, overview, imports, exports, calendar, preferences, admin):
+        app.register_blueprint(part.bp)
     cli.register(app, config)
     return app

@@ -1,4 +1,4 @@
-"""Lists of a user's jobs: chosen, sorted, in pages, however many there are."""
+"""Lists of a user's jobs and results: chosen, sorted, in pages, however many there are."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ COUNT_LIMIT = 10_000
 EXPORT_BATCH = 1_000
 
 _JOB = Base.metadata.tables["job"]
+_RESULT = Base.metadata.tables["result"]
 # The index that a list is read along decides how fast it is; ties are settled by id.
 _COLUMNS = {"created": _JOB.c.id, "date": _JOB.c.date, "priority": _JOB.c.priority}
 SORTS = tuple(sign + name for name in _COLUMNS for sign in ("", "-"))
@@ -87,6 +88,18 @@ def every_job(connection: Connection, choice: Choice) -> Iterator[Row[Any]]:
         yield from rows
         place = place_of(rows[-1], NEWEST_FIRST)
         rows = list_jobs_after(connection, choice, NEWEST_FIRST, EXPORT_BATCH, place)
+
+
+def every_result(connection: Connection, creator_id: str, job_id: int | None) -> Iterator[Row[Any]]:
+    """Yield all results of a user, or those of one of their jobs, newest first, in batches."""
+    owner = _RESULT.c.creator_id == creator_id
+    mine = select(_RESULT).where(owner).order_by(_RESULT.c.id.desc()).limit(EXPORT_BATCH)
+    if job_id is not None:
+        mine = mine.where(_RESULT.c.job_id == job_id)
+    rows = connection.execute(mine).all()
+    while rows:
+        yield from rows
+        rows = connection.execute(mine.where(_RESULT.c.id < rows[-1].id)).all()
 
 
 def _sorted(choice: Choice, sort: str) -> Select[Any]:

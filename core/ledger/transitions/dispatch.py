@@ -22,13 +22,16 @@ _TAKE_DUE = text("""
             WHERE status IN ('created', 'queued') AND next_attempt_at IS NULL AND priority >= level
         ), 0) AS free
         FROM generate_series(0, 5) AS level
-    ), due AS (
-        SELECT job.* FROM room CROSS JOIN LATERAL (
+    ), candidate AS (
+        SELECT job.*, free, row_number() OVER (ORDER BY priority DESC, next_run_at, id) AS place
+        FROM room CROSS JOIN LATERAL (
             SELECT * FROM job
             WHERE status = 'created' AND next_run_at <= now() AND priority = room.level
             ORDER BY next_run_at, id LIMIT room.free
             FOR NO KEY UPDATE SKIP LOCKED
         ) AS job
+    ), due AS (
+        SELECT * FROM candidate WHERE place <= free
     ), made AS (
         INSERT INTO run (id, job_id, scheduled_for, priority, status, attempt, lease_until)
         SELECT gen_random_uuid(), id, next_run_at, priority, 'created', 0, now() + :lease FROM due

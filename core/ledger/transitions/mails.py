@@ -41,7 +41,8 @@ _SUMMARIES = text(f"""
                coalesce(run.scheduled_for, job.next_run_at) AS date,
                run.finished_at, run.error_code,
                coalesce(result.nome_empresarial, '') AS nome_empresarial,
-               coalesce(result.situacao_cadastral, '') AS situacao_cadastral
+               coalesce(result.situacao_cadastral, '') AS situacao_cadastral,
+               coalesce(result.changes, '[]') AS changes
         FROM (
             SELECT job_id, id AS run_id FROM run
             WHERE scheduled_for >= :since AND scheduled_for < :until
@@ -51,6 +52,9 @@ _SUMMARIES = text(f"""
         JOIN job ON job.id = occasion.job_id
         LEFT JOIN run ON run.id = occasion.run_id
         LEFT JOIN result ON result.run_id = occasion.run_id
+        WHERE NOT EXISTS (
+            SELECT FROM preference
+            WHERE preference.creator_id = job.creator_id AND NOT preference.summary)
     ), numbered AS (
         SELECT of_day.*, row_number() OVER (PARTITION BY creator_id ORDER BY date, id) AS place
         FROM of_day
@@ -68,11 +72,12 @@ _SUMMARIES = text(f"""
                    'job_id', id, 'title', title, 'cpf_cnpj', cpf_cnpj, 'priority', priority,
                    'status', status, 'date', date, 'finished_at', finished_at,
                    'nome_empresarial', nome_empresarial,
-                   'situacao_cadastral', situacao_cadastral, 'error_code', error_code)
+                   'situacao_cadastral', situacao_cadastral, 'error_code', error_code,
+                   'changes', changes)
                    ORDER BY place) FILTER (WHERE place <= {SUMMARY_JOBS}) AS jobs
         FROM numbered GROUP BY creator_id
     )
-    SELECT 'summary:' || creator_id || ':' || CAST(:day AS text) AS key, recipient,
+    SELECT 'summary:' || creator_id || ':' || CAST(:day AS text) AS key, recipient, creator_id,
            jsonb_build_object(
                'day', CAST(:day AS text), 'total', total, 'counts', counts, 'jobs', jobs,
                'omitted', greatest(total - {SUMMARY_JOBS}, 0)) AS context
@@ -80,9 +85,15 @@ _SUMMARIES = text(f"""
 """)
 
 _INSERT_SUMMARIES = text(f"""
-    WITH summary AS ({_SUMMARIES.text}), mails AS (
+    WITH summary AS ({_SUMMARIES.text}), preferences AS (
+        INSERT INTO preference (creator_id) SELECT creator_id FROM summary ORDER BY creator_id
+        ON CONFLICT (creator_id) DO UPDATE SET summary = preference.summary
+        RETURNING creator_id, unsubscribe_token
+    ), mails AS (
         INSERT INTO mail (key, kind, recipient, context)
-        SELECT key, 'summary', recipient, context FROM summary ORDER BY key
+        SELECT key, 'summary', recipient,
+               context || jsonb_build_object('unsubscribe_token', unsubscribe_token)
+        FROM summary JOIN preferences USING (creator_id) ORDER BY key
         ON CONFLICT (key) DO NOTHING RETURNING key
     )
     SELECT (SELECT count(*) FROM summary) AS users, (SELECT count(*) FROM mails) AS queued,
@@ -132,8 +143,8 @@ def queue_summaries(
 ) -> tuple[int, int]:
     """Queue one summary per user who has jobs between two moments, in one statement.
 
-    Returns how many users have jobs that day and how many summaries were queued now; those that
-    an earlier call has queued are not queued again.
+    Who has unsubscribed gets none. Returns how many users have jobs that day and how many
+    summaries were queued now; those that an earlier call has queued are not queued again.
     """
     values = {"day": day.isoformat(), "since": since, "until": until}
     row = connection.execute(_INSERT_SUMMARIES, values).one()

@@ -1,0 +1,160 @@
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from sqlalchemy import Engine
+
+from core.ledger.transitions import mails
+from tests.agendador.conftest import Caller
+from tests.agendador.ledgers import finish, job
+from tests.people import MARIA, cnpj
+
+
+def make(caller: Caller, **changes: Any) -> int:
+    answer = caller.post("/jobs", json=job(**changes))
+    assert answer.status_code == 201, answer.json
+    return int(answer.json["data"]["id"])
+
+
+def test_a_company_shows_its_latest_result_and_its_history(
+    maria: Caller, joao: Caller, ledger: Engine
+) -> None:
+    for situation in ("ATIVA", "BAIXADA"):
+        finish(ledger, make(maria), situacao_cadastral=situation)
+    finish(ledger, make(maria, cpf_cnpj=cnpj(2)), situacao_cadastral="NULA")
+
+    data = maria.get(f"/companies/{cnpj(1)}").json["data"]
+
+    assert data["latest"]["situacao_cadastral"] == "BAIXADA"
+    assert [moment["changes"] for moment in data["timeline"]] == [
+        [{"field": "situacao_cadastral", "before": "ATIVA", "after": "BAIXADA"}],
+        [],
+    ]
+    assert maria.get("/companies/00.000.001/0001-36").json["data"] == data
+    assert joao.get(f"/companies/{cnpj(1)}").status_code == 404
+    assert maria.get("/companies/123").status_code == 404
+    assert maria.get(f"/companies/{cnpj(3)}").status_code == 404
+
+
+def test_the_figures_tell_of_status_days_and_latency(
+    maria: Caller, joao: Caller, ledger: Engine
+) -> None:
+    finish(ledger, make(maria))
+    make(maria)
+    data = maria.get("/stats").json["data"]
+
+    assert data["by_status"] == {
+        "created": 1, "queued": 0, "processing": 0, "processed": 1, "error": 0, "cancelled": 0,
+    }  # fmt: skip
+    (day,) = data["by_day"]
+    assert (day["processed"], day["error"], day["open"]) == (1, 0, 0)
+    assert data["latency"]["runs"] == 1
+    assert 0 <= data["latency"]["work_p50_s"] <= data["latency"]["work_p95_s"]
+    assert joao.get("/stats").json["data"]["latency"]["wait_p50_s"] is None
+    assert maria.get("/stats?days=0").status_code == 422
+
+
+def feed(app: APIFlask, path: str) -> str:
+    """Return the lines of a feed as RFC 5545 joins them."""
+    answer = app.test_client().get(path)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/calendar; charset=utf-8"
+    text = answer.get_data(as_text=True)
+    assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
+    assert "\n" not in text.replace("\r\n", "")
+    return text.replace("\r\n ", "").replace("\r\n", "\n")
+
+
+def test_a_calendar_program_reads_the_jobs(app: APIFlask, maria: Caller) -> None:
+    make(maria, title="Padaria, do João; já", description="a\nb\\c" + "ç" * 100)
+    make(maria, recurrence="FREQ=WEEKLY;BYDAY=MO")
+    cancelled = make(maria, title="Cancelada")
+    maria.post(f"/job/{cancelled}/cancel")
+    path = maria.post("/calendar").json["data"]["path"]
+
+    text = feed(app, path)
+
+    assert text.startswith("BEGIN:VCALENDAR\nVERSION:2.0\n")
+    assert text.count("BEGIN:VEVENT") == text.count("END:VEVENT") == 2
+    assert "SUMMARY:Padaria\\, do João\\; já (00.000.001/0001-36)\n" in text
+    assert "DESCRIPTION:a\\nb\\\\c" in text
+    assert "DTSTART;TZID=America/Sao_Paulo:20310301T090000\n" in text
+    assert "RRULE:FREQ=WEEKLY;BYDAY=MO\n" in text
+    assert re.search(r"UID:consulta-\d+@", text)
+
+
+def test_a_calendar_is_closed_and_its_address_changed(app: APIFlask, maria: Caller) -> None:
+    client = app.test_client()
+    first = maria.post("/calendar").json["data"]["path"]
+    second = maria.post("/calendar").json["data"]["path"]
+
+    assert client.get(first).status_code == 404
+    assert client.get(second).status_code == 200
+    assert maria.delete("/calendar").status_code == 200
+    assert client.get(second).status_code == 404
+    for path in ("/calendar.ics", "/calendar.ics?token=", "/calendar.ics?token=%00"):
+        assert client.get(path).status_code in {404, 422}
+
+
+DAY = date(2031, 3, 1)
+SINCE = datetime(2031, 3, 1, 3, tzinfo=UTC)
+
+
+def summaries(ledger: Engine) -> list[dict[str, Any]]:
+    """Let the 19:00 summaries of a day be queued; return them."""
+    with ledger.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM mail")
+        mails.queue_summaries(connection, DAY, SINCE, SINCE + timedelta(days=1))
+        rows = connection.exec_driver_sql("SELECT recipient, context FROM mail").all()
+    return [{"recipient": row.recipient, **row.context} for row in rows]
+
+
+def test_the_summary_is_ended_and_taken_up_again(maria: Caller, ledger: Engine) -> None:
+    make(maria)
+    assert maria.get("/preferences").json["data"] == {"summary": True}
+    assert len(summaries(ledger)) == 1
+
+    assert maria.put("/preferences", json={"summary": False}).json["data"] == {"summary": False}
+    assert summaries(ledger) == []
+    assert maria.get("/preferences").json["data"] == {"summary": False}
+
+    maria.put("/preferences", json={"summary": True})
+    assert len(summaries(ledger)) == 1
+
+
+@pytest.mark.parametrize("value", ["sim", 1, None])
+def test_a_bad_preference_is_refused(maria: Caller, value: Any) -> None:
+    answer = maria.put("/preferences", json={"summary": value})
+
+    assert list(answer.json["errors"]) == ["summary"]
+
+
+def test_one_click_in_the_mail_ends_the_summary(
+    app: APIFlask, maria: Caller, joao: Caller, ledger: Engine
+) -> None:
+    make(maria)
+    make(joao)
+    client = app.test_client()
+    tokens = {mail["recipient"]: mail["unsubscribe_token"] for mail in summaries(ledger)}
+    path = f"/unsubscribe?token={tokens[MARIA.email]}"
+
+    page = client.get(path)
+    assert "List-Unsubscribe" in page.get_data(as_text=True)
+    assert len(summaries(ledger)) == 2
+
+    form = {"List-Unsubscribe": "One-Click"}
+    assert client.post(path, data=form).status_code == 200
+    assert client.post(path, data=form).status_code == 200
+    assert [mail["recipient"] for mail in summaries(ledger)] != [MARIA.email]
+    assert len(summaries(ledger)) == 1
+    assert maria.get("/preferences").json["data"] == {"summary": False}
+
+
+def test_a_link_of_nobody_ends_nothing(app: APIFlask) -> None:
+    client = app.test_client()
+
+    assert client.post("/unsubscribe?token=00000000-0000-0000-0000-000000000000").status_code == 404
+    assert client.post("/unsubscribe?token=x").status_code == 422
+    assert client.post("/unsubscribe").status_code == 422
