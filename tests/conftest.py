@@ -21,6 +21,7 @@ from devstack import homes, ports, postgres
 from devstack.process import Program
 from devstack.servers import PORTS, ROOT, Servers, start_together
 from tests.clients import Broker, Inbox, Registry
+from tests.world import World, world_of
 
 # Which server a fixture below stands for.
 NEEDED_BY = {
@@ -85,6 +86,29 @@ def database_url(servers: Servers, ledger_template: str) -> Iterator[str]:
     _administer(servers, f"CREATE DATABASE {name} TEMPLATE {ledger_template} STRATEGY FILE_COPY")
     yield servers.database_url(name)
     _administer(servers, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def shared_ledger_url(servers: Servers, ledger_template: str) -> str:
+    """Give the SQLAlchemy URL of a migrated ledger that tests share, one after the other."""
+    name = _fresh_name("ledger")
+    _administer(servers, f"CREATE DATABASE {name} TEMPLATE {ledger_template} STRATEGY FILE_COPY")
+    return servers.database_url(name)
+
+
+@pytest.fixture
+def world(shared_ledger_url: str) -> Iterator[World]:
+    """Give an empty ledger, and what each actor does with it; for tests without processes."""
+    with world_of(shared_ledger_url) as mine:
+        mine.empty()
+        yield mine
+
+
+@pytest.fixture
+def own_world(database_url: str) -> Iterator[World]:
+    """Give a ledger of this test alone, which processes may go on using until the test ends."""
+    with world_of(database_url) as mine:
+        yield mine
 
 
 @pytest.fixture

@@ -1,0 +1,258 @@
+import threading
+from datetime import timedelta
+
+import pytest
+
+from core.ledger import queries
+from core.ledger.models import Status
+from core.ledger.transitions import dispatch
+from tests.world import World
+
+
+def test_the_highest_priority_is_first_and_equals_come_as_they_came(world: World) -> None:
+    ids = [world.add(priority=priority) for priority in (0, 5, 3, 5, 0, 3)]
+    order = [run.id for run in world.take_due()]
+    assert order == [ids[1], ids[3], ids[2], ids[5], ids[0], ids[4]]
+
+
+def test_first_come_counts_from_when_a_job_is_due_not_from_when_it_was_made(world: World) -> None:
+    late = world.add(due_in=3600)
+    early = world.add()
+    world.write("UPDATE job SET next_run_at = now() - interval '1 h' WHERE id = :id", id=late)
+    assert [run.id for run in world.take_due()] == [late, early]
+
+
+def test_a_taken_run_says_what_its_message_needs(world: World) -> None:
+    job_id = world.add(priority=2, title="ção", request_id="r-1", description="d")
+    (run,) = world.take_due()
+    assert (run.id, run.attempt, run.priority, run.title) == (job_id, 1, 2, "ção")
+    assert (run.request_id, run.creator_id, run.creator_email) == (
+        "r-1",
+        "maria",
+        "maria@example.org",
+    )
+    assert world.run(run.run_id).status == "created"
+    assert world.job(job_id).status == "created"
+
+
+def test_a_run_is_queued_only_once_its_message_is_confirmed(world: World) -> None:
+    job_id = world.add()
+    (run,) = world.take_due()
+    world.mark_queued(run.run_id)
+    assert (world.job(job_id).status, world.run(run.run_id).status) == ("queued", "queued")
+    assert world.run(run.run_id).queued_at is not None
+
+
+def test_a_due_job_is_taken_once(world: World) -> None:
+    world.add()
+    assert len(world.take_due()) == 1
+    assert world.take_due() == []
+
+
+def test_two_dispatchers_at_the_same_moment_take_disjoint_runs(world: World) -> None:
+    ids = {world.add() for _ in range(30)}
+    first, second = world.engine.connect(), world.engine.connect()
+    with first, second, first.begin(), second.begin():
+        ours = {run.id for run in dispatch.take_due(first, 10)}
+        theirs = {run.id for run in dispatch.take_due(second, 10)}
+    assert len(ours) == len(theirs) == 10
+    assert not ours & theirs
+    rest = {run.id for run in world.take_due(1000)}
+    assert ours | theirs | rest == ids
+
+
+def test_what_a_dispatcher_rolls_back_is_taken_by_another(world: World) -> None:
+    world.add()
+    with world.engine.connect() as connection:
+        assert len(dispatch.take_due(connection, 10)) == 1
+        connection.rollback()
+    assert len(world.take_due()) == 1
+
+
+def test_many_dispatchers_make_exactly_one_run_of_each_job(world: World) -> None:
+    for _ in range(60):
+        world.add()
+    taken: list[int] = []
+    barrier = threading.Barrier(4)
+
+    def dispatcher() -> None:
+        barrier.wait()
+        while runs := world.take_due(1000):
+            taken.extend(run.id for run in runs)
+
+    threads = [threading.Thread(target=dispatcher) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    taken.extend(run.id for run in world.take_due(1000))
+    assert sorted(taken) == sorted(world.statuses())
+
+
+def test_the_window_bounds_what_waits_at_the_broker(world: World) -> None:
+    for _ in range(5):
+        world.add()
+    queued = world.queue(window=3)
+    assert len(queued) == 3
+    assert world.take_due(window=3) == []
+    world.claim(queued[0])
+    assert len(world.take_due(window=3)) == 1
+
+
+def test_a_full_window_of_low_priority_lets_a_higher_one_through(world: World) -> None:
+    for _ in range(5):
+        world.add(priority=1)
+    assert len(world.queue(window=3)) == 3
+    urgent = world.add(priority=2)
+    world.add(priority=0)
+    assert [run.id for run in world.take_due(window=3)] == [urgent]
+
+
+def test_higher_priorities_count_in_the_window_of_lower_ones(world: World) -> None:
+    for priority in (5, 5, 3, 3, 0, 0):
+        world.add(priority=priority)
+    assert [run.priority for run in world.take_due(window=3)] == [5, 5, 3]
+
+
+def test_a_run_that_waits_for_another_attempt_takes_no_room(world: World) -> None:
+    _, run_id = world.start()
+    world.settle(run_id, Status.QUEUED, retry_in=3600)
+    world.add()
+    assert len(world.take_due(window=1)) == 1
+
+
+def test_what_was_never_confirmed_is_published_again_after_its_lease(world: World) -> None:
+    job_id = world.add()
+    (run,) = world.take_due()
+    assert world.take_stranded() == []
+    world.end_leases()
+    (again,) = world.take_stranded()
+    assert (again.run_id, again.id, again.attempt) == (run.run_id, job_id, 1)
+    # It has a new lease.
+    assert world.take_stranded() == []
+    world.mark_queued(run.run_id)
+    assert world.job(job_id).status == "queued"
+
+
+def test_what_could_not_be_published_comes_back_after_a_moment(world: World) -> None:
+    world.add()
+    (run,) = world.take_due()
+    with world.engine.begin() as connection:
+        dispatch.hand_back_unpublished(connection, [run.run_id], timedelta(0))
+    assert [again.run_id for again in world.take_stranded()] == [run.run_id]
+
+
+def test_handing_back_spares_what_a_worker_has_claimed_meanwhile(world: World) -> None:
+    _, run_id = world.start()
+    before = world.run(run_id)
+    with world.engine.begin() as connection:
+        dispatch.hand_back_unpublished(connection, [run_id], timedelta(0))
+    assert world.run(run_id) == before
+
+
+def test_a_confirm_that_comes_after_the_claim_changes_nothing(world: World) -> None:
+    job_id = world.add()
+    (run,) = world.take_due()
+    world.claim(run.run_id)
+    world.mark_queued(run.run_id)
+    assert (world.job(job_id).status, world.run(run.run_id).status) == ("processing", "processing")
+
+
+@pytest.mark.parametrize("status", [Status.PROCESSED, Status.ERROR])
+def test_a_confirm_that_comes_after_the_end_changes_nothing(world: World, status: Status) -> None:
+    job_id = world.add()
+    (run,) = world.take_due()
+    world.claim(run.run_id)
+    world.settle(run.run_id, status)
+    world.mark_queued(run.run_id)
+    assert world.job(job_id).status == status
+
+
+def test_a_message_that_the_broker_lost_is_published_again_after_its_lease(world: World) -> None:
+    world.add()
+    (run_id,) = world.queue()
+    assert world.take_stranded() == []
+    world.end_leases()
+    assert [run.run_id for run in world.take_stranded()] == [run_id]
+
+
+def test_keeping_queued_runs_renews_only_their_leases(world: World) -> None:
+    world.add()
+    (queued,) = world.queue()
+    _, running = world.start()
+    world.add()
+    (unconfirmed,) = world.take_due()
+    world.end_leases()
+    with world.engine.begin() as connection:
+        dispatch.keep_queued(connection)
+    assert {run.run_id for run in world.take_stranded()} == {running, unconfirmed.run_id}
+    assert world.run(queued).lease_until > world.now()
+
+
+def test_the_run_of_a_dead_worker_is_published_again(world: World) -> None:
+    job_id, run_id = world.start()
+    world.end_leases()
+    (again,) = world.take_stranded()
+    assert (again.run_id, again.attempt) == (run_id, 2)
+    run = world.run(run_id)
+    assert (run.status, run.worker) == ("queued", None)
+    assert world.job(job_id).status == "queued"
+
+
+def test_a_live_worker_keeps_its_run(world: World) -> None:
+    _, run_id = world.start()
+    assert world.take_stranded() == []
+    assert world.run(run_id).status == "processing"
+
+
+def test_a_retry_is_published_when_it_is_due_and_not_before(world: World) -> None:
+    job_id, run_id = world.start()
+    world.settle(run_id, Status.QUEUED, retry_in=3600, error_code="unavailable")
+    assert world.take_stranded() == []
+    world.end_pauses()
+    (again,) = world.take_stranded()
+    assert (again.run_id, again.attempt) == (run_id, 2)
+    assert world.job(job_id).status == "queued"
+
+
+def test_two_dispatchers_take_disjoint_stranded_runs(world: World) -> None:
+    for _ in range(6):
+        world.add()
+    world.queue()
+    world.end_leases()
+    first, second = world.engine.connect(), world.engine.connect()
+    with first, second, first.begin(), second.begin():
+        ours = {run.run_id for run in dispatch.take_stranded(first, 3)}
+        theirs = {run.run_id for run in dispatch.take_stranded(second, 100)}
+    assert len(ours) == len(theirs) == 3
+    assert not ours & theirs
+
+
+def test_stranded_runs_are_published_by_priority(world: World) -> None:
+    ids = [world.add(priority=priority) for priority in (1, 5, 3)]
+    world.queue()
+    world.end_leases()
+    assert [run.id for run in world.take_stranded()] == [ids[1], ids[2], ids[0]]
+
+
+def test_the_time_to_the_next_run_is_told(world: World) -> None:
+    with world.engine.connect() as connection:
+        assert queries.seconds_to_next_run(connection) is None
+    world.add(due_in=3600)
+    with world.engine.connect() as connection:
+        assert 3500 < (queries.seconds_to_next_run(connection) or 0) <= 3600
+    _, run_id = world.start()
+    world.settle(run_id, Status.QUEUED, retry_in=40)
+    with world.engine.connect() as connection:
+        assert 30 < (queries.seconds_to_next_run(connection) or 0) <= 40
+
+
+def test_queued_runs_are_counted_only_when_one_is_past_its_lease(world: World) -> None:
+    for _ in range(3):
+        world.add()
+    run_ids = world.queue()
+    with world.engine.connect() as connection:
+        assert queries.count_unclaimed_past_lease(connection) == 0
+    world.write("UPDATE run SET lease_until = now() WHERE id = :id", id=run_ids[0])
+    with world.engine.connect() as connection:
+        assert queries.count_unclaimed_past_lease(connection) == 3
