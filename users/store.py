@@ -35,7 +35,8 @@ class Store:
             w="majority",
             serverSelectionTimeoutMS=FIND_SERVER_MS,
             connectTimeoutMS=FIND_SERVER_MS,
-            timeoutMS=TIMEOUT_MS,
+            waitQueueTimeoutMS=FIND_SERVER_MS,
+            socketTimeoutMS=TIMEOUT_MS,
         )
         database = self.client[settings.mongo_database]
         self._accounts = database["accounts"]
