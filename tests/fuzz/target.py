@@ -7,11 +7,11 @@ from tests.worker.sources.saved import OURS
 from worker.sources import receita_page, registry
 from worker.sources.company import Company
 from worker.sources.errors import SourceError
-from worker.sources.settings import SOURCE_NAMES
+from worker.sources.settings import WEB_SOURCE_NAMES
 
 CORPUS = Path(__file__).with_name("corpus")
 # A certificate, a QSA page, and each source by the number of its place.
-PARSERS = (receita_page.parse, *(registry.find(name).parse for name in SOURCE_NAMES))
+PARSERS = (receita_page.parse, *(registry.find(name).parse for name in WEB_SOURCE_NAMES))
 
 
 def read(data: bytes) -> None:
@@ -33,7 +33,7 @@ def seeds() -> Iterator[bytes]:
     for page in sorted(OURS.glob("*.html")):
         yield b"\x00" + page.read_bytes()
     for payload in sorted((OURS / "payloads").glob("*.json")):
-        yield bytes([1 + SOURCE_NAMES.index(payload.stem)]) + payload.read_bytes()
+        yield bytes([1 + WEB_SOURCE_NAMES.index(payload.stem)]) + payload.read_bytes()
 
 
 def _assert_storable(text: str) -> None:

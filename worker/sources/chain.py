@@ -2,7 +2,9 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import requests
@@ -19,8 +21,7 @@ from worker.sources.errors import (
 )
 from worker.sources.guard import Guard, Unguarded
 from worker.sources.http import new_session
-from worker.sources.settings import SourceOptions, SourceSettings
-from worker.sources.source import Source
+from worker.sources.settings import SourceOptions, SourceSettings, StoreOptions
 
 # How many sources must say so before a company is held not to exist.
 NOT_FOUND_PROOF = 2
@@ -38,12 +39,19 @@ class Finding(NamedTuple):
     source: str
 
 
+class Link(NamedTuple):
+    """A source in a chain: whether it takes a CNPJ, and what it says of it or a SourceError."""
+
+    name: str
+    accepts: Callable[[str], bool]
+    fetch: Callable[[str], Company]
+
+
 @dataclass(frozen=True)
 class Chain:
     """Sources in the order in which to ask them; any number of threads may look up at once."""
 
-    links: tuple[tuple[Source, SourceOptions], ...]
-    session: requests.Session
+    links: tuple[Link, ...]
     guard: Guard
 
     def lookup(self, cnpj: str) -> Finding:
@@ -54,44 +62,51 @@ class Chain:
         (of several the one that may be asked soonest); else the one that weighs most.
         """
         errors: list[SourceError] = []
-        for source, options in self.links:
-            if not source.accepts(cnpj):
+        for link in self.links:
+            if not link.accepts(cnpj):
                 continue
-            answer = self._ask(source, options, cnpj)
+            answer = self._ask(link, cnpj)
             if isinstance(answer, Company):
-                return Finding(answer, source.name)
-            answer.source = source.name
+                return Finding(answer, link.name)
+            answer.source = link.name
             errors.append(answer)
             if _is_proven_missing(errors):
                 break
         raise _verdict(errors)
 
-    def _ask(self, source: Source, options: SourceOptions, cnpj: str) -> Company | SourceError:
-        if held_back := self.guard.ask(source.name):
+    def _ask(self, link: Link, cnpj: str) -> Company | SourceError:
+        if held_back := self.guard.ask(link.name):
             return held_back
         started = time.monotonic()
-        answer = _fetched(source, cnpj, options, self.session)
+        answer = _fetched(link, cnpj)
         seconds = time.monotonic() - started
         error = answer if isinstance(answer, SourceError) else None
-        self.guard.tell(source.name, seconds, error)
+        self.guard.tell(link.name, seconds, error)
         if error:
-            log.info(
-                "source_failed", source=source.name, code=error.code, seconds=round(seconds, 3)
-            )
+            log.info("source_failed", source=link.name, code=error.code, seconds=round(seconds, 3))
         return answer
 
 
 def build_chain(settings: SourceSettings, guard: Guard | None = None) -> Chain:
     """Return the chain that the settings name; without a guard nothing is held back."""
-    links = tuple((registry.find(name), settings.options(name)) for name in settings.sources)
-    return Chain(links, new_session(), guard or Unguarded())
+    session = new_session()
+    links = (make_link(name, settings.options(name), session) for name in settings.sources)
+    return Chain(tuple(links), guard or Unguarded())
 
 
-def _fetched(
-    source: Source, cnpj: str, options: SourceOptions, session: requests.Session
-) -> Company | SourceError:
+def make_link(name: str, options: SourceOptions | StoreOptions, session: requests.Session) -> Link:
+    """Return the source of that name, ready to ask."""
+    if isinstance(options, StoreOptions):
+        from worker.sources.dados_abertos import Store  # noqa: PLC0415 DuckDB is loaded only if used
+
+        return Link(name, lambda _: True, Store(options.path).find)
+    source = registry.find(name)
+    return Link(name, source.accepts, partial(source.fetch, options=options, session=session))
+
+
+def _fetched(link: Link, cnpj: str) -> Company | SourceError:
     try:
-        return source.fetch(cnpj, options, session)
+        return link.fetch(cnpj)
     except SourceError as error:
         return error
 

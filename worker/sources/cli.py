@@ -11,7 +11,7 @@ from core.documents import InvalidDocumentError, format_cnpj, parse_cnpj
 from worker.sources import fields, receita_page, registry
 from worker.sources.company import Company
 from worker.sources.errors import SourceError
-from worker.sources.settings import SOURCE_NAMES, SourceSettings
+from worker.sources.settings import SOURCE_NAMES, WEB_SOURCE_NAMES, SourceSettings
 
 LABELS = {
     "matriz_filial": "Matriz ou filial",
@@ -49,7 +49,7 @@ def add_parse_command(commands: "argparse._SubParsersAction[argparse.ArgumentPar
         "parse", help="lê uma página ou resposta salva e mostra a empresa em JSON"
     )
     parser.add_argument("file", type=Path, help="a página ou resposta salva")
-    parser.add_argument("--source", choices=SOURCE_NAMES, default="receita", help="%(default)s")
+    parser.add_argument("--source", choices=WEB_SOURCE_NAMES, default="receita", help="%(default)s")
     parser.add_argument("--cnpj", type=_cnpj, help="o CNPJ que deve constar dela")
     parser.set_defaults(run=parse_file)
 

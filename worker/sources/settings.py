@@ -4,7 +4,8 @@
 built-in limits are what the services document or were seen to bear.
 """
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
@@ -24,6 +25,16 @@ class SourceOptions(BaseModel):
     url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")]
     timeout: PositiveFloat = 20
     per_minute: NonNegativeInt = 0
+
+
+class StoreOptions(BaseModel):
+    """Where the imported open data is; it is on our own disk and has no limit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path = Path("var/dados-abertos.duckdb")
+    timeout: PositiveFloat = 5
+    per_minute: Literal[0] = 0
 
 
 class SourceSettings(Settings):
@@ -56,6 +67,8 @@ class SourceSettings(Settings):
     )
     cnpja: SourceOptions = SourceOptions(url="https://open.cnpja.com/office", per_minute=5)
 
+    dados_abertos: StoreOptions = StoreOptions()
+
     @field_validator("sources", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -70,12 +83,13 @@ class SourceSettings(Settings):
             raise ValueError(f"must name some of {', '.join(SOURCE_NAMES)}, each once")
         return names
 
-    def options(self, name: str) -> SourceOptions:
+    def options(self, name: str) -> SourceOptions | StoreOptions:
         """Return how to ask the source of that name."""
-        options: SourceOptions = getattr(self, name)
+        options: SourceOptions | StoreOptions = getattr(self, name)
         return options
 
 
-SOURCE_NAMES = tuple(
+WEB_SOURCE_NAMES = tuple(
     name for name, field in SourceSettings.model_fields.items() if field.annotation is SourceOptions
 )
+SOURCE_NAMES = (*WEB_SOURCE_NAMES, "dados_abertos")

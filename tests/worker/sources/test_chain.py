@@ -2,13 +2,13 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+import requests
 
 from devstack.registry import reserved
 from tests.clients import Registry
 from tests.worker.sources.saved import ours
 from tests.worker.sources.service import Service
-from worker.sources import registry as sources
-from worker.sources.chain import Chain
+from worker.sources.chain import Chain, make_link
 from worker.sources.errors import (
     Captcha,
     HeldBack,
@@ -37,13 +37,14 @@ def chains(service: Service) -> Iterator["Chains"]:
 class Chains:
     """Makes chains of sources that all ask the test's service."""
 
-    def __init__(self, service: Service, session: object) -> None:
+    def __init__(self, service: Service, session: requests.Session) -> None:
         self._service = service
         self._session = session
 
     def __call__(self, *names: str, guard: Guard | None = None) -> Chain:
-        links = tuple((sources.find(name), self._service.options(name)) for name in names)
-        return Chain(links, self._session, guard or Unguarded())  # type: ignore[arg-type]
+        options = self._service.options
+        links = (make_link(name, options(name), self._session) for name in names)
+        return Chain(tuple(links), guard or Unguarded())
 
 
 def _company(name: str) -> bytes:
@@ -264,7 +265,7 @@ def test_every_way_in_which_the_registry_fails_is_told(registry: Registry) -> No
         reserved.OTHER_COMPANY: "wrong_company",
     }
     with new_session() as session:
-        chain = Chain(((sources.find("receita"), options),), session, Unguarded())
+        chain = Chain((make_link("receita", options, session),), Unguarded())
         for cnpj, code in outcomes.items():
             with pytest.raises(SourceError) as caught:
                 chain.lookup(cnpj)

@@ -11,8 +11,7 @@ from core.ledger import queries
 from core.ledger.transitions import sources as ledger
 from tests.worker.sources.saved import ours
 from tests.worker.sources.service import Service
-from worker.sources import registry
-from worker.sources.chain import Chain
+from worker.sources.chain import Chain, make_link
 from worker.sources.errors import (
     Captcha,
     HeldBack,
@@ -74,12 +73,12 @@ def test_the_wait_ends_when_the_oldest_question_is_a_minute_old(engine: Engine) 
 
 def test_ten_workers_at_once_send_no_more_than_the_limit(engine: Engine, service: Service) -> None:
     service.says("cnpjws", 200, ours("payloads/cnpjws.json"))
-    links = ((registry.find("cnpjws"), service.options("cnpjws", per_minute=3)),)
     outcomes: list[str] = []
 
     def work() -> None:
         with new_session() as session:
-            chain = Chain(links, session, guard(engine, cnpjws=3))
+            link = make_link("cnpjws", service.options("cnpjws", per_minute=3), session)
+            chain = Chain((link,), guard(engine, cnpjws=3))
             for _ in range(4):
                 try:
                     outcomes.append(chain.lookup(CNPJ).source)

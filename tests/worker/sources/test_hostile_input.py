@@ -13,7 +13,7 @@ from worker.sources import receita_page, registry
 from worker.sources.company import Company
 from worker.sources.errors import LayoutChanged, SourceError, Unavailable
 from worker.sources.markup import MAX_PAGE_BYTES
-from worker.sources.settings import SOURCE_NAMES
+from worker.sources.settings import WEB_SOURCE_NAMES
 
 SECONDS = 5.0
 PAGES = sorted(path.name for path in OURS.glob("*.html"))
@@ -47,7 +47,7 @@ def _assert_storable(company: Company) -> None:
 @given(st.binary(max_size=4_000))
 @settings(deadline=None)
 def test_any_bytes(body: bytes) -> None:
-    for name in SOURCE_NAMES:
+    for name in WEB_SOURCE_NAMES:
         _ends(registry.find(name).parse, body)
 
 

@@ -1,0 +1,1 @@
+"""The Receita's open data of CNPJ on our own disk."""
