@@ -11,7 +11,7 @@ What a row holds is hostile input: titles and names are typed by people or read 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from pydantic import ValidationError
@@ -21,7 +21,7 @@ from worker.mails import finished, started, summary
 from worker.mails.envelope import MailError, Sealed, seal
 from worker.mails.letter import Letter
 
-__all__ = ["KINDS", "MailError", "Sealed", "render"]
+__all__ = ["KINDS", "MailError", "Sealed", "render", "write"]
 
 KINDS: dict[str, tuple[Callable[[Mapping[str, Any]], Letter], str]] = {
     "started": (started.compose, "run"),
@@ -29,10 +29,20 @@ KINDS: dict[str, tuple[Callable[[Mapping[str, Any]], Letter], str]] = {
     "summary": (summary.compose, "summary"),
 }
 
+
+class Written(NamedTuple):
+    """What a mail says: its subject, and its text and HTML twins."""
+
+    subject: str
+    text: str
+    html: str
+
+
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=select_autoescape(disabled_extensions=("txt",), default=True),
     undefined=StrictUndefined,
+    auto_reload=False,
     trim_blocks=True,
     lstrip_blocks=True,
 )
@@ -56,6 +66,20 @@ def render(
     Raises MailError, which no later try will mend, when the kind is unknown, the context is not
     of its kind's shape or an address cannot be one.
     """
+    written = write(kind, context)
+    return seal(
+        subject=written.subject,
+        text=written.text,
+        html=written.html,
+        key=key,
+        recipient=recipient,
+        sender=sender,
+        date=now or utc_now(),
+    )
+
+
+def write(kind: str, context: Mapping[str, Any]) -> Written:
+    """Return what a mail of this kind says; raises MailError as `render` does."""
     if kind not in KINDS:
         raise MailError(f"there is no mail of kind {kind!r}")
     compose, template = KINDS[kind]
@@ -63,14 +87,8 @@ def render(
         letter = compose(context)
     except ValidationError as exc:
         raise MailError(f"the context of a {kind} mail is malformed: {_places(exc)}") from exc
-    return seal(
-        subject=letter.subject,
-        text=_fill(f"{template}.txt", letter),
-        html=_fill(f"{template}.html", letter),
-        key=key,
-        recipient=recipient,
-        sender=sender,
-        date=now or utc_now(),
+    return Written(
+        letter.subject, _fill(f"{template}.txt", letter), _fill(f"{template}.html", letter)
     )
 
 
