@@ -1,0 +1,114 @@
+"""Jobs a second from a full queue to the last mail, ours against Celery and Dramatiq."""
+
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+
+from bench import jobs, rounds
+from bench.stage import Scene, Stage, cpu_seconds, memory, wait_until
+
+JOBS = 1_000
+PYTHON = sys.executable
+QUICK = "--without-gossip", "--without-mingle", "--without-heartbeat"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A way to do the jobs: its processes, and how its queue is filled and its work counted.
+
+    `memory` collects what all its processes held in the middle of each round, in MB, and `cpu`
+    the processor time that they took for a job, in ms.
+    """
+
+    name: str
+    commands: tuple[tuple[str, ...], ...]
+    env: dict[str, str] = field(default_factory=dict)
+    peer: str = ""
+    memory: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    def fill(self, scene: Scene, count: int) -> None:
+        """Fill the queue."""
+        todo = jobs.make(count)
+        if self.peer:
+            jobs.fill_peer(scene, self.peer, todo)
+        else:
+            jobs.fill_ours(scene, todo)
+
+    def done(self, scene: Scene) -> int:
+        """Return how many jobs are processed and have their result."""
+        prefix = "peer_" if self.peer else ""
+        return int(
+            scene.value(
+                f"SELECT count(*) FROM {prefix}job AS job JOIN {prefix}result AS result"
+                " ON result.job_id = job.id WHERE job.status = 'processed'"
+            )
+        )
+
+
+def ours(slots: int) -> Contender:
+    """The worker and the mailer, as shipped."""
+    return Contender(
+        "ours",
+        ((PYTHON, "-m", "worker", "lookups"), (PYTHON, "-m", "worker", "mail")),
+        {"LOOKUP_SLOTS": str(slots), "LOG_FORMAT": "json"},
+    )
+
+
+def celery(name: str, pool: str, concurrency: int) -> Contender:
+    """Celery with a pool of that size."""
+    command = (
+        *(PYTHON, "-m", "celery", "-A", "bench.peers.celery_app", "worker"),
+        *(f"--pool={pool}", f"--concurrency={concurrency}", "--loglevel=INFO", *QUICK),
+    )
+    return Contender(name, (command,), peer="celery")
+
+
+def dramatiq(processes: int, threads: int) -> Contender:
+    """Dramatiq with that many processes of that many threads."""
+    command = (
+        *(PYTHON, "-m", "dramatiq", "bench.peers.dramatiq_app"),
+        *("--processes", str(processes), "--threads", str(threads)),
+    )
+    return Contender("Dramatiq", (command,), peer="dramatiq")
+
+
+def jobs_per_second(stage: Stage, contender: Contender, count: int, delay: float = 0.0) -> float:
+    """Run one contender through a full queue.
+
+    The clock starts with the first page that is asked for and stops with the last mail.
+    """
+    with stage.scene() as scene:
+        contender.fill(scene, count)
+        stage.far(f"/reset?delay={delay}&keep=0")
+        with ExitStack() as running:
+            processes = [
+                running.enter_context(scene.process(*command, env=contender.env))
+                for command in contender.commands
+            ]
+            wait_until(_taken(stage, 1), "the first mail is sent")
+            began = sum(map(cpu_seconds, processes))
+            wait_until(_taken(stage, count), "half of the mails are sent")
+            contender.memory.append(sum(map(memory, processes)))
+            wait_until(_taken(stage, 2 * count), "all mails are sent")
+            contender.cpu.append(1000 * (sum(map(cpu_seconds, processes)) - began) / count)
+            wait_until(lambda: contender.done(scene) == count, "all jobs are processed")
+        stats = stage.far("/stats")
+        if contender.peer:
+            jobs.forget_peer(scene, contender.peer)
+    return float(count / (stats["last_mail"] - stats["first_page"]))
+
+
+def _taken(stage: Stage, mails: int) -> Callable[[], bool]:
+    return lambda: stage.far("/stats")["mails"] >= mails
+
+
+def compare(
+    stage: Stage, contenders: list[Contender], count: int, delay: float
+) -> dict[str, list[float]]:
+    """Run the contenders in interleaved rounds."""
+    return rounds.interleave(
+        {c.name: partial(jobs_per_second, stage, c, count, delay) for c in contenders}
+    )
