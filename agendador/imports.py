@@ -59,6 +59,7 @@ def import_jobs() -> Response:
 
     The table is the field `file` of a form, or the body. Other fields of the form, or of the
     query, are for rows that say nothing: `title`, `description`, `date`, `priority`, `recurrence`.
+    With `preview=true` everything is tried and nothing is kept.
     """
     request.max_content_length = MAX_UPLOAD_BYTES
     now = utc_now()
@@ -70,8 +71,16 @@ def import_jobs() -> Response:
         limits.check_imports(connection)
         limits.check_open_jobs(connection, sum(row.job is not None for row in rows))
         data = _make(connection, rows)
+        if _is_preview():
+            connection.rollback()
+            data["rows"] = [row | {"job_id": None} for row in data["rows"]]
+            return web.answer("import", f"Prévia, nada foi agendado: {_told(data)}", data)
     status = CREATED if data["created"] else OK
     return web.answer("import", _told(data), data, status)
+
+
+def _is_preview() -> bool:
+    return (request.args | request.form).get("preview") == "true"
 
 
 def _uploaded() -> bytes:

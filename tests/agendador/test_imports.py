@@ -39,6 +39,19 @@ def workbook(*rows: tuple[Any, ...]) -> bytes:
     return saved.getvalue()
 
 
+def test_a_preview_tells_what_would_become_of_each_row_and_keeps_nothing(maria: Caller) -> None:
+    table = f"cnpj,titulo,data\n{cnpj(1)},Padaria,{DATE}\n123,Errada,{DATE}\n"
+
+    tried = send(maria, table, preview="true")
+
+    assert tried.status_code == 200
+    assert statuses(tried) == ["created", "refused"]
+    assert [row["job_id"] for row in tried.json["data"]["rows"]] == [None, None]
+    assert maria.get("/jobs").json["data"]["total"] == 0
+    assert statuses(send(maria, table)) == ["created", "refused"]
+    assert statuses(send(maria, table, preview="true")) == ["existing", "refused"]
+
+
 def test_each_row_tells_what_became_of_it(maria: Caller) -> None:
     answer = send(
         maria,
