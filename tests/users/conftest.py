@@ -9,7 +9,6 @@ import pytest
 from apiflask import APIFlask
 from pymongo.database import Database
 
-from tests.clients import Broker
 from tests.people import JOAO, MARIA, Person
 from users.app import create_app
 from users.services import Services
@@ -20,14 +19,13 @@ Client = Any
 
 
 @pytest.fixture
-def environment(mongo_url: str, mongo_database: str, broker: Broker) -> dict[str, str]:
-    """Give the settings of a process of users."""
+def environment(mongo_url: str, mongo_database: str) -> dict[str, str]:
+    """Give the settings of a process of users; no broker listens where it looks for one."""
     return {
         "MONGO_URL": mongo_url,
         "MONGO_DATABASE": mongo_database,
         "KEYS_PASSPHRASE": "a passphrase of tests",
-        "BROKER_URL": broker.url,
-        "BROKER_NAMESPACE": broker.namespace,
+        "BROKER_URL": "amqp://guest:guest@127.0.0.1:9/",
         "LOG_LEVEL": "WARNING",
         "WEB_URL": "https://agendador.example",
     }

@@ -4,8 +4,14 @@ import pytest
 from apiflask import APIFlask
 
 from devstack.process import Program
+from tests.clients import Broker
 from tests.people import ESTELA, MARIA
 from tests.users.conftest import Client, MakeApp, SignedIn, sign_up
+
+
+@pytest.fixture
+def client(make_app: MakeApp, broker: Broker) -> Client:
+    return make_app(BROKER_URL=broker.url, BROKER_NAMESPACE=broker.namespace).test_client()
 
 
 def test_it_is_ready_when_its_dependencies_are(client: Client) -> None:
@@ -40,7 +46,7 @@ def test_a_database_that_is_away_is_named_and_every_call_says_so(
 
 
 def test_a_broker_that_is_away_keeps_nobody_out(make_app: MakeApp) -> None:
-    client: Client = make_app(BROKER_URL="amqp://guest:guest@127.0.0.1:9/").test_client()
+    client: Client = make_app().test_client()
 
     sign_up(client, MARIA)
 

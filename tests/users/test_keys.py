@@ -7,7 +7,9 @@ from apiflask import APIFlask
 from pymongo.database import Database
 
 from core.clock import utc_now
+from tests.clients import Broker
 from tests.people import MARIA
+from tests.queues import take
 from tests.users.conftest import Client, MakeApp, SignedIn, log_in, sign_up
 from tests.waiting import wait_until
 
@@ -143,3 +145,26 @@ def test_another_passphrase_is_told_and_makes_no_token(make_app: MakeApp) -> Non
     assert stranger.post("/auth", json=MARIA.log_in()).status_code == 500
     assert command.exit_code == 1
     assert "KEYS_PASSPHRASE" in command.output
+
+
+def test_what_nobody_foresaw_is_told_to_the_operators_without_the_password(
+    make_app: MakeApp, declared_broker: Broker
+) -> None:
+    sign_up(make_app().test_client(), MARIA)
+    log_in(make_app().test_client(), MARIA)
+    stranger: Client = make_app(
+        KEYS_PASSPHRASE="another one",
+        BROKER_URL=declared_broker.url,
+        BROKER_NAMESPACE=declared_broker.namespace,
+    ).test_client()
+
+    failed = stranger.post("/auth", json=MARIA.log_in())
+
+    (event,) = take(declared_broker, "exception_error")
+    assert failed.status_code == 500
+    assert event.data["type"] == "LockedKeysError"
+    assert event.data["service"] == "users"
+    assert event.data["route"] == "/auth"
+    assert event.data["request_id"] == failed.headers["X-Request-ID"]
+    assert MARIA.password.encode() not in event.body
+    assert MARIA.email.encode() not in event.body

@@ -11,6 +11,7 @@ import requests
 from devstack.ports import LOOPBACK, free
 from devstack.process import Program
 from devstack.servers import ROOT, require_answer
+from tests.clients import Broker
 from tests.people import ESTELA, JOAO, MARIA, cpf
 from tests.users.conftest import Client, MakeApp, SignedIn, log_in, sign_up
 
@@ -111,7 +112,7 @@ def test_a_trusted_proxy_tells_who_asks(make_app: MakeApp, addresses: list[str],
 
 
 def test_processes_count_together(
-    environment: dict[str, str], maria: SignedIn, tmp_path: Path
+    environment: dict[str, str], maria: SignedIn, broker: Broker, tmp_path: Path
 ) -> None:
     addresses = [f"{LOOPBACK}:{port}" for port in free(2)]
     processes = [
@@ -122,7 +123,7 @@ def test_processes_count_together(
                 "users.app:create_app()", "-b", address,
             ),
             home=tmp_path,
-            env={**os.environ, **environment},
+            env={**os.environ, **environment, "BROKER_URL": broker.url},
             cwd=ROOT,
             ready=partial(require_answer, f"http://{address}/readyz"),
         )
