@@ -94,7 +94,8 @@ class SharedGuard:
                 self._tell_trouble(name, seconds, error)
             else:
                 self._successes[name].append(seconds)
-                self._refresh(at_once=name in self._unwell)
+                limited = self._options[name].per_minute > 0
+                self._refresh(at_once=limited or name in self._unwell)
         except _LEDGER_AWAY as exc:
             log.warning("source_guard_away", error=type(exc).__name__)
 

@@ -200,7 +200,7 @@ def test_the_board_tells_how_a_source_is(engine: Engine) -> None:
     for error, seconds in [(None, 0.2), (Unavailable(), 0.4)]:
         assert mine.ask("cnpjws") is None
         mine.tell("cnpjws", seconds, error)
-    mine.tell("cnpjws", 0.3, None)
+    mine.tell("cnpjws", 0.3, None)  # one more that came back late
 
     board = _board(engine)
 
