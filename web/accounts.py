@@ -20,7 +20,7 @@ bp = APIBlueprint("accounts", __name__)
 def log_in() -> ResponseReturnValue:
     """Show the log-in form; whom we know already goes on."""
     if sessions.person() is not None and not request.args.get("next"):
-        return redirect(url_for("agenda.show_list"))
+        return redirect(url_for("home.show"))
     return _log_in_form({})
 
 
@@ -38,7 +38,7 @@ def start_session() -> ResponseReturnValue:
     except RejectedError as error:
         return _log_in_form({}, _wait(error)), error.status
     sessions.begin(account)
-    return redirect(own_path(request.args.get("next"), url_for("agenda.show_list")))
+    return redirect(own_path(request.args.get("next"), url_for("home.show")))
 
 
 @bp.post("/sair")
@@ -79,7 +79,7 @@ def create_account() -> ResponseReturnValue:
         return _sign_up_form({}, _wait(error)), error.status
     sessions.begin(known)
     flash("Sua conta está pronta. Agende a primeira consulta.", "good")
-    return redirect(own_path(request.args.get("next"), url_for("agenda.show_list")))
+    return redirect(own_path(request.args.get("next"), url_for("home.show")))
 
 
 @bp.post("/tema")

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from web import backends, formats, sessions
 from web.access import require_admin
+from web.api import segment
 from web.errors import RefusedError, RejectedError
 
 PAGE_SIZE = 20
@@ -20,6 +21,15 @@ KINDS = {
     "queue": "Fila",
     "exception": "Exceção",
     "dead_letter": "Mensagem morta",
+}
+# What waits in each queue, by the queue's name.
+QUEUES = {
+    "job_created": "Consultas a executar",
+    "payload_error": "Dados recusados",
+    "database_error": "Falhas do banco de dados",
+    "queue_error": "Falhas da fila",
+    "exception_error": "Exceções",
+    "job_created_dlq": "Mensagens mortas",
 }
 
 bp = APIBlueprint("admin", __name__, url_prefix="/admin")
@@ -46,7 +56,7 @@ def show_users() -> ResponseReturnValue:
 @bp.get("/usuarios/<account_id>")
 def show_user(account_id: str) -> ResponseReturnValue:
     """Show an account to change."""
-    account = _users("GET", f"/admin/users/{account_id}")
+    account = _users("GET", f"/admin/users/{segment(account_id)}")
     number = formats.document(account["cpf_cnpj"])
     return _user_form(account_id, account | {"cpf_cnpj": number})
 
@@ -58,7 +68,7 @@ def change_user(account_id: str) -> ResponseReturnValue:
     body: dict[str, Any] = {name: request.form[name] for name in names if request.form.get(name)}
     body["active"] = "active" in request.form
     try:
-        _users("PUT", f"/admin/users/{account_id}", body=body)
+        _users("PUT", f"/admin/users/{segment(account_id)}", body=body)
     except RefusedError as error:
         return _user_form(account_id, request.form, error.fields), UNPROCESSABLE
     except RejectedError as error:
@@ -70,7 +80,8 @@ def change_user(account_id: str) -> ResponseReturnValue:
 @bp.get("/filas")
 def show_queues() -> ResponseReturnValue:
     """Show how each queue stands."""
-    return render_template("admin_queues.html", queues=_agendador("GET", "/admin/queues"))
+    queues = _agendador("GET", "/admin/queues")
+    return render_template("admin_queues.html", queues=queues, names=QUEUES)
 
 
 @bp.get("/erros")
@@ -85,7 +96,7 @@ def show_errors() -> ResponseReturnValue:
 @bp.get("/erros/<event_id>")
 def show_error(event_id: str) -> ResponseReturnValue:
     """Show an error event, and what can be done with it."""
-    event = _agendador("GET", f"/admin/errors/{event_id}")
+    event = _agendador("GET", f"/admin/errors/{segment(event_id)}")
     body = event["body"]
     text = json.dumps(body, ensure_ascii=False, indent=2) if body is not None else event["text"]
     return render_template("admin_error.html", event=event, text=text, kinds=KINDS)
@@ -94,13 +105,13 @@ def show_error(event_id: str) -> ResponseReturnValue:
 @bp.post("/erros/<event_id>/refazer")
 def replay_error(event_id: str) -> ResponseReturnValue:
     """Make an error event good."""
-    return _settle("POST", f"/admin/errors/{event_id}/replay", "Evento refeito.")
+    return _settle("POST", f"/admin/errors/{segment(event_id)}/replay", "Evento refeito.")
 
 
 @bp.post("/erros/<event_id>/descartar")
 def discard_error(event_id: str) -> ResponseReturnValue:
     """Take an error event away for good."""
-    return _settle("DELETE", f"/admin/errors/{event_id}", "Evento descartado.")
+    return _settle("DELETE", f"/admin/errors/{segment(event_id)}", "Evento descartado.")
 
 
 def _settle(method: str, path: str, done: str) -> ResponseReturnValue:

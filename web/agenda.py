@@ -33,13 +33,16 @@ bp = APIBlueprint("agenda", __name__, url_prefix="/agenda")
 @bp.get("")
 def show_list() -> ResponseReturnValue:
     """Show one page of the jobs that the filters choose."""
-    chosen = {name: text for name in _FILTERS if (text := request.args.get(name, "").strip())}
+    chosen, query = chosen_filters()
     page = max(request.args.get("pagina", 1, type=int), 1)
-    query = {_FILTERS[name]: text for name, text in chosen.items()}
-    if "to" in query:
-        query["to"] += "T23:59:59"
     jobs = _jobs(query | {"page": page, "per_page": PER_PAGE})
     return render_template("agenda_list.html", jobs=jobs, chosen=chosen)
+
+
+def chosen_filters() -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the filters of the address by their own names, and as the API takes them."""
+    chosen = {name: text for name in _FILTERS if (text := request.args.get(name, "").strip())}
+    return chosen, {_FILTERS[name]: text for name, text in chosen.items()}
 
 
 @bp.get("/mes")
@@ -77,8 +80,9 @@ def _calendar(period: Period) -> str:
 def _jobs_within(period: Period) -> tuple[list[Any], bool]:
     """Return the jobs of a period, earliest first, and whether these are all."""
     query = {
-        "from": f"{period.first.isoformat()}T00:00:00",
-        "to": f"{period.last.isoformat()}T23:59:59",
+        "from": period.first.isoformat(),
+        "to": period.last.isoformat(),
+        "sort": "date",
         "per_page": CALENDAR_PER_PAGE,
     }
     found: list[Any] = []
@@ -86,12 +90,8 @@ def _jobs_within(period: Period) -> tuple[list[Any], bool]:
         answer = _jobs(query | {"page": page})
         found += answer["items"]
         if not answer["has_next"]:
-            return _by_date(found), True
-    return _by_date(found), False
-
-
-def _by_date(jobs: list[Any]) -> list[Any]:
-    return sorted(jobs, key=lambda job: str(job["date"]))
+            return found, True
+    return found, False
 
 
 def _jobs(query: dict[str, Any]) -> dict[str, Any]:

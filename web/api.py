@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import urllib3
 from flask import request
@@ -126,6 +126,11 @@ class Api:
         if not isinstance(envelope, dict):
             raise UnavailableError(f"{self.name}: no envelope")
         return envelope
+
+
+def segment(text: str) -> str:
+    """Return text that came from outside as one segment of a path (RFC 3986)."""
+    return quote(text, safe="")
 
 
 def _headers(token: str | None) -> dict[str, str]:

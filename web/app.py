@@ -15,9 +15,12 @@ from web import (
     assets,
     backends,
     certificate,
+    companies,
     errors,
+    exports,
     formats,
     home,
+    imports,
     jobs,
     profile,
     recovery,
@@ -30,6 +33,19 @@ from web import (
 from web.settings import WebSettings
 
 MAX_FORM_BYTES = 6_000_000
+PAGES = (
+    home,
+    accounts,
+    recovery,
+    profile,
+    agenda,
+    jobs,
+    results,
+    companies,
+    imports,
+    exports,
+    admin,
+)
 
 
 def create_app() -> APIFlask:
@@ -60,9 +76,13 @@ def create_app() -> APIFlask:
     formats.configure(app)
     app.context_processor(_person)
     app.jinja_env.globals.update(
-        words=words, certificate=certificate, repetition=repetition, theme=accounts.theme
+        words=words,
+        certificate=certificate,
+        repetition=repetition,
+        theme=accounts.theme,
+        today_date=formats.today,
     )
-    for module in (home, accounts, recovery, profile, agenda, jobs, results, admin):
+    for module in PAGES:
         app.register_blueprint(module.bp)
     web.add_health(
         app,

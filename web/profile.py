@@ -38,6 +38,32 @@ def change() -> ResponseReturnValue:
     return redirect(url_for("profile.show"))
 
 
+@bp.post("/avisos")
+def change_notices() -> ResponseReturnValue:
+    """Change which mails are wanted."""
+    sessions.call(
+        backends.agendador(), "PUT", "/preferences", body={"summary": "summary" in request.form}
+    )
+    flash("Suas preferências foram guardadas.", "good")
+    return redirect(url_for("profile.show"))
+
+
+@bp.post("/calendario")
+def open_calendar() -> ResponseReturnValue:
+    """Make the address of the calendar feed, which is shown this once."""
+    token = sessions.call(backends.agendador(), "POST", "/calendar")["token"]
+    address = url_for("exports.calendar", token=token, _external=True)
+    return render_template("calendar_opened.html", address=address)
+
+
+@bp.post("/calendario/fechar")
+def close_calendar() -> ResponseReturnValue:
+    """Make the address of the calendar feed void."""
+    sessions.call(backends.agendador(), "DELETE", "/calendar")
+    flash("O endereço do calendário não vale mais.", "good")
+    return redirect(url_for("profile.show"))
+
+
 @bp.get("/senha")
 def show_password() -> ResponseReturnValue:
     """Show the form for another password."""
@@ -82,7 +108,14 @@ def _account() -> dict[str, Any]:
 
 
 def _form(values: Any, errors: dict[str, list[str]] | None = None, problem: str = "") -> str:
-    return render_template("profile.html", values=values, errors=errors or {}, problem=problem)
+    preferences = sessions.call(backends.agendador(), "GET", "/preferences")
+    return render_template(
+        "profile.html",
+        values=values,
+        errors=errors or {},
+        problem=problem,
+        preferences=preferences,
+    )
 
 
 def _flat(errors: dict[str, list[str]]) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Lock
@@ -144,6 +144,16 @@ def call(api: Api, method: str, path: str, **how: Any) -> Any:
         if g.get("renewed"):
             raise
         return api.call(method, path, token=_renew().access, **how)
+
+
+def stream(api: Api, path: str, query: Mapping[str, Any]) -> tuple[str, Iterator[bytes]]:
+    """Have an answer of an API piece by piece, as the person; see `Api.stream` and `call`."""
+    try:
+        return api.stream(path, token=access_token(), query=query)
+    except UnauthorizedError:
+        if g.get("renewed"):
+            raise
+        return api.stream(path, token=_renew().access, query=query)
 
 
 def access_token() -> str:

@@ -1,6 +1,9 @@
 """The whole suite on servers of its own, a browser, and people who are logged in."""
 
+import contextlib
 import itertools
+import sys
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +16,7 @@ from devstack import homes, ports
 from devstack.servers import PORTS
 from devstack.stack import PUBLIC_PORTS, Stack
 from tests.people import MARIA, Person, cpf
+from tests.waiting import wait_until
 
 TIMEOUT_SECONDS = 20
 TIMEOUT_MS = 15_000
@@ -39,6 +43,7 @@ def suite() -> Iterator[Stack]:
         # People sign up and log in here faster than people do.
         settings.setenv("RATE_SIGN_UP", "100000 per hour")
         stack = Stack(home, ports.remembered(home, (*PUBLIC_PORTS, *PORTS)))
+        settings.setenv("WEB_URL", stack.address("web"))
         stack.up(without=("cronjob",))
         yield stack
 
@@ -103,6 +108,36 @@ def maria(suite: Stack) -> Account:
     answer = requests.post(f"{users}/auth", json=person.log_in(), timeout=TIMEOUT_SECONDS)
     answer.raise_for_status()
     return Account(person, suite, answer.json()["data"])
+
+
+@pytest.fixture(scope="session")
+def ana(suite: Stack) -> Account:
+    """Give an administrator."""
+    email, password = "ana@empresa.example", "jabuticaba-no-pe-9"
+    create = (sys.executable, "-m", "flask", "--app", "users.app", "createsuperuser")
+    suite.run((*create, "Ana Souza", email, password))
+    answer = requests.post(
+        suite.address("users") + "/auth",
+        json={"email": email, "password": password},
+        timeout=TIMEOUT_SECONDS,
+    )
+    answer.raise_for_status()
+    person = replace(MARIA, full_name="Ana Souza", email=email, password=password)
+    return Account(person, suite, answer.json()["data"])
+
+
+@pytest.fixture
+def error_event(maria: Account, ana: Account) -> str:
+    """Give the id of an error event with hostile content."""
+    marker = uuid.uuid4().hex
+    with contextlib.suppress(requests.HTTPError):
+        maria.schedule("123", title=f"{HOSTILE} {marker}")
+
+    def found() -> str:
+        events = ana.call("GET", "/admin/errors", params={"kind": "payload", "limit": 500})
+        return next((event["id"] for event in events if marker in event["text"]), "")
+
+    return wait_until(found)
 
 
 @pytest.fixture(scope="session")

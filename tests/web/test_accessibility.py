@@ -11,7 +11,14 @@ from tests.web.conftest import Account, Open
 SERIOUS = {"serious", "critical"}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 SIZES = ({"width": 360, "height": 780}, {"width": 1280, "height": 860})
-OPEN_PAGES = ("/", "/entrar", "/criar-conta", "/nowhere")
+OPEN_PAGES = (
+    "/",
+    "/entrar",
+    "/criar-conta",
+    "/esqueci-a-senha",
+    "/redefinir-senha?token=x",
+    "/nowhere",
+)
 
 
 def _serious(page: Page) -> list[str]:
@@ -48,6 +55,11 @@ def lived_in(maria: Account) -> tuple[str, ...]:
     maria.call("POST", f"/job/{held['id']}/pause")
     jobs = [f"/consultas/{job['id']}" for job in (ended, failed, waiting, held)]
     return (
+        "/",
+        "/conta",
+        "/conta/senha",
+        "/conta/apagar",
+        "/importar",
         "/agenda",
         "/agenda?busca=nada&situacao=error",
         "/agenda/mes?data=2030-01-15",
@@ -72,10 +84,27 @@ def test_pages_of_an_account_have_no_serious_problem(
 ) -> None:
     page = open_page(maria, color_scheme=scheme)
     page.goto("/agenda")
-    expect(page.get_by_text("Concluída").nth(1)).to_be_visible()
-    expect(page.get_by_text("Com erro").nth(1)).to_be_visible()
+    states = page.locator(".job-state")
+    expect(states.filter(has_text="Concluída")).to_be_visible()
+    expect(states.filter(has_text="Com erro")).to_be_visible()
 
-    assert _look_at(page, lived_in) == []
+    assert _look_at(page, (*lived_in, "/empresas/" + cnpj(61))) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_of_administrators_have_no_serious_problem(
+    open_page: Open, ana: Account, error_event: str, scheme: str
+) -> None:
+    paths = (
+        "/admin/usuarios",
+        "/admin/usuarios?documento=123",
+        f"/admin/usuarios/{ana.tokens['id']}",
+        "/admin/filas",
+        "/admin/erros",
+        f"/admin/erros/{error_event}",
+    )
+
+    assert _look_at(open_page(ana, color_scheme=scheme), paths) == []
 
 
 def test_a_refused_form_has_no_serious_problem(open_page: Open, maria: Account) -> None:

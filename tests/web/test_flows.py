@@ -37,7 +37,7 @@ def test_somebody_signs_up_and_is_logged_in(open_page: Open, options: dict[str, 
     page.get_by_role("button", name="Criar conta").click()
 
     expect(page.get_by_text("Sua conta está pronta")).to_be_visible()
-    expect(page.get_by_role("heading", name="Sua agenda está vazia")).to_be_visible()
+    expect(page.get_by_role("heading", name="Comece pela primeira consulta")).to_be_visible()
 
 
 def test_a_refused_sign_up_keeps_what_was_typed_and_says_what_is_wrong(open_page: Open) -> None:
