@@ -83,14 +83,22 @@ _MARK_QUEUED = text("""
     UPDATE job SET status = 'queued' FROM marked WHERE job.id = marked.job_id
 """)
 
+# Leases are no change of state: a run that another transaction holds is being moved on, so these
+# pass it over. They would have to lock its job first to wait for it.
 _HAND_BACK_UNPUBLISHED = text("""
     UPDATE run SET lease_until = now() + :delay
-    WHERE id = ANY(CAST(:run_ids AS uuid[])) AND status IN ('created', 'queued')
+    WHERE id IN (
+        SELECT id FROM run
+        WHERE id = ANY(CAST(:run_ids AS uuid[])) AND status IN ('created', 'queued')
+        FOR NO KEY UPDATE SKIP LOCKED)
 """)
 
 _KEEP_QUEUED = text("""
     UPDATE run SET lease_until = now() + :lease
-    WHERE status = 'queued' AND next_attempt_at IS NULL AND lease_until <= now()
+    WHERE id IN (
+        SELECT id FROM run
+        WHERE status = 'queued' AND next_attempt_at IS NULL AND lease_until <= now()
+        FOR NO KEY UPDATE SKIP LOCKED)
 """)
 
 

@@ -114,9 +114,13 @@ _CLAIM = text(f"""
     ORDER BY run.place
 """)
 
+# It locks no jobs, so it must not wait: a run that is locked is being settled or taken over.
 _RENEW = text("""
     UPDATE run SET lease_until = now() + :lease
-    WHERE id = ANY(CAST(:run_ids AS uuid[])) AND status = 'processing' AND worker = :worker
+    WHERE id IN (
+        SELECT id FROM run
+        WHERE id = ANY(CAST(:run_ids AS uuid[])) AND status = 'processing' AND worker = :worker
+        FOR NO KEY UPDATE SKIP LOCKED)
 """)
 
 _RELEASE = text("""
