@@ -69,8 +69,7 @@ def read(root: etree._Element) -> dict[str, list[str]]:
     for cell in root.iter("td"):
         first = _first_text(cell)
         label = _label(first) if len(first) < _LONGEST_LABEL else ""
-        # The card is a table within a cell: only innermost cells hold a label and its value.
-        if label and next(cell.iterdescendants("td"), None) is None:
+        if label:
             whole = etree.tostring(cell, encoding="unicode", method="text", with_tail=False)
             card.setdefault(label, []).append(_value(whole.partition(first)[2]))
     return card
@@ -83,7 +82,11 @@ def _label(text: str) -> str:
 
 
 def _first_text(cell: etree._Element) -> str:
+    """Return the first text of a cell; of one that begins with another cell there is none."""
     for element in cell.iter():
+        # The card is a table within a cell: innermost cells hold a label and its value.
+        if element.tag == "td" and element is not cell:
+            return ""
         text = element.text
         if text and not text.isspace():
             return text
