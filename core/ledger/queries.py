@@ -16,7 +16,9 @@ _RESULT = Base.metadata.tables["result"]
 _NEXT_RUN = text("""
     SELECT extract(epoch FROM least(
         (SELECT min(next_run_at) FROM job WHERE status = 'created' AND next_run_at > now()),
-        (SELECT min(next_attempt_at) FROM run WHERE status = 'queued' AND next_attempt_at > now())
+        (SELECT min(coalesce(next_attempt_at, lease_until)) FROM run
+         WHERE status IN ('created', 'queued', 'processing')
+           AND coalesce(next_attempt_at, lease_until) > now())
     ) - now())
 """)
 
@@ -43,7 +45,7 @@ _SOURCES = text("""
 
 
 def seconds_to_next_run(connection: Connection) -> float | None:
-    """Return the seconds until the next run or attempt becomes due; None when none waits."""
+    """Return the seconds until a job or an attempt is due or a lease ends; None when none will."""
     seconds = connection.execute(_NEXT_RUN).scalar()
     return None if seconds is None else float(seconds)
 

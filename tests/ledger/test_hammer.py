@@ -194,7 +194,7 @@ def test_everybody_at_once_makes_no_deadlock_and_no_illegal_state(world: World) 
     assert crowd.errors == []
     found = {what: world.rows(statement) for what, statement in ILLEGAL.items()}
     assert {what: rows for what, rows in found.items() if rows} == {}
-    assert {count for count in crowd.settled.values()} <= {1}
+    assert set(crowd.settled.values()) <= {1}
     assert set(crowd.done) >= {"worker", "dispatcher", "person", "leaver", "newcomer"}, crowd.done
 
 

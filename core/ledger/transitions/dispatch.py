@@ -16,7 +16,7 @@ _MESSAGE_COLUMNS = """
 """
 
 _TAKE_DUE = text("""
-    WITH room AS (
+    WITH room AS MATERIALIZED (
         SELECT level, greatest(:window - (
             SELECT count(*) FROM run
             WHERE status IN ('created', 'queued') AND next_attempt_at IS NULL AND priority >= level

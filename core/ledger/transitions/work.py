@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -144,8 +144,7 @@ _SETTLE = text("""
             error_detail text, retry_in double precision, counts boolean)
     ), locked AS MATERIALIZED (
         SELECT job.id FROM job JOIN run ON run.job_id = job.id
-        JOIN outcome ON outcome.run_id = run.id
-        ORDER BY job.id FOR NO KEY UPDATE OF job
+        WHERE run.id = ANY(CAST(:run_ids AS uuid[])) ORDER BY job.id FOR NO KEY UPDATE OF job
     ), settled AS (
         UPDATE run
         SET status = outcome.status,
@@ -156,7 +155,8 @@ _SETTLE = text("""
             finished_at = CASE WHEN outcome.status = 'queued' THEN NULL
                                ELSE clock_timestamp() END
         FROM outcome
-        WHERE run.id = outcome.run_id AND run.attempt = outcome.attempt
+        WHERE run.id = ANY(CAST(:run_ids AS uuid[]))
+          AND run.id = outcome.run_id AND run.attempt = outcome.attempt
           AND run.status = 'processing' AND run.worker = :worker
           AND run.job_id IN (SELECT id FROM locked)
         RETURNING run.id, run.job_id, run.status
@@ -214,6 +214,7 @@ _STORE_RESULTS = text(f"""
           AND (previous.source = company.source
                OR (name = ANY(:comparable) AND before <> '""' AND after <> '""'))
     ) AS difference ON previous.id IS NOT NULL
+    WHERE run.id = ANY(CAST(:run_ids AS uuid[]))
 """)
 
 
@@ -255,10 +256,11 @@ def settle(connection: Connection, outcomes: Sequence[Outcome], worker: str) -> 
 
     Returns the runs that were settled; another worker took over, or somebody cancelled, the rest.
     """
-    rows = [{**asdict(outcome), "company": None} for outcome in outcomes]
-    settled = connection.execute(
-        _SETTLE, {"outcomes": json.dumps(rows, default=str), "worker": worker}
-    ).all()
+    rows = [{**vars(outcome), "company": None} for outcome in outcomes]
+    # The ids beside the JSON, since of its rows PostgreSQL cannot guess the number.
+    run_ids = [outcome.run_id for outcome in outcomes]
+    told = {"run_ids": run_ids, "outcomes": json.dumps(rows, default=str), "worker": worker}
+    settled = connection.execute(_SETTLE, told).all()
     ids = {row.id for row in settled}
     companies = [
         {**outcome.company, "run_id": str(outcome.run_id)}
@@ -266,8 +268,9 @@ def settle(connection: Connection, outcomes: Sequence[Outcome], worker: str) -> 
         if outcome.company is not None and outcome.run_id in ids
     ]
     if companies:
-        values = {"tracked": list(_TRACKED), "comparable": list(_COMPARABLE)}
-        connection.execute(_STORE_RESULTS, {"companies": json.dumps(companies), **values})
+        found = {"run_ids": list(ids), "companies": json.dumps(companies)}
+        compared = {"tracked": list(_TRACKED), "comparable": list(_COMPARABLE)}
+        connection.execute(_STORE_RESULTS, {**found, **compared})
     ended = [row for row in settled if row.status != Status.QUEUED]
     if ended:
         queue_finished_mails(connection, [row.id for row in ended])

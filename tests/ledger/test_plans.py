@@ -1,0 +1,166 @@
+"""The statements that run all the time read by index, also among many rows that are done with."""
+
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, create_engine, event, text
+
+from core.clock import utc_now
+from core.ledger import queries
+from core.ledger.models import Status
+from core.ledger.transitions import dispatch, mails, people, work
+from core.ledger.transitions.work import Delivery, Outcome
+from tests.world import company
+
+MANY = 20_000
+# A statement may look at what is unfinished, of which there is little; never at all there is.
+UNFINISHED = 200
+MOST_ROWS = 6 * UNFINISHED
+
+ROWS = (
+    """
+    INSERT INTO job (title, description, cpf_cnpj, date, priority, status, creator_id,
+                     creator_email, idempotency_key, request_id, next_run_at)
+    SELECT 'x', '', lpad((n % 500)::text, 14, '0'), now() - n * interval '1 minute', n % 6,
+           CASE WHEN n <= :unfinished THEN 'created' ELSE 'processed' END,
+           'user' || n % 50, 'a@b.example', 'key' || n, '',
+           CASE WHEN n <= :unfinished THEN now() - interval '1 minute' END
+    FROM generate_series(1, :many) AS n""",
+    """
+    INSERT INTO run (id, job_id, scheduled_for, priority, status, attempt, lease_until, worker,
+                     next_attempt_at, started_at, finished_at)
+    SELECT gen_random_uuid(), id, date, priority, CASE
+               WHEN id % 100 = 0 THEN 'queued' WHEN id % 100 = 1 THEN 'processing'
+               ELSE 'processed' END,
+           1, CASE WHEN id % 100 < 2 THEN now() + interval '1 minute' END,
+           CASE WHEN id % 100 = 1 THEN 'w' END,
+           CASE WHEN id % 1000 = 0 THEN now() + interval '1 hour' END, date, date
+    FROM job WHERE status = 'processed'""",
+    f"""
+    INSERT INTO result (job_id, run_id, creator_id, creator_email, {", ".join(work.COMPANY_FIELDS)})
+    SELECT job.id, run.id, creator_id, creator_email, {{values}}
+    FROM run JOIN job ON job.id = job_id WHERE run.status = 'processed'""",
+    """
+    INSERT INTO mail (key, kind, recipient, context, sent_at, next_attempt_at)
+    SELECT 'run:' || id || '\\:started', 'started', 'a@b.example', '{}',
+           CASE WHEN status = 'processed' THEN now() END, now() FROM run""",
+)
+
+
+@pytest.fixture(scope="module")
+def connection(shared_ledger_url: str) -> Iterator[Connection]:
+    """Give a ledger of which nearly everything is done with, inside a transaction."""
+    values = ", ".join(
+        "cpf_cnpj" if name == "cnpj" else "'[]'" if isinstance(value, list) else "''"
+        for name, value in company().items()
+    )
+    engine = create_engine(shared_ledger_url)
+    with closing(engine.connect()) as opened:
+        for statement in ROWS:
+            opened.execute(
+                text(statement.replace("{values}", values)),
+                {"many": MANY, "unfinished": UNFINISHED},
+            )
+        opened.execute(text("ANALYZE"))
+        yield opened
+        opened.rollback()
+    engine.dispose()
+
+
+def some_runs(connection: Connection, status: str) -> list[uuid.UUID]:
+    found = connection.execute(
+        text("SELECT id FROM run WHERE status = :status LIMIT 4"), {"status": status}
+    )
+    return list(found.scalars())
+
+
+def settle(connection: Connection) -> object:
+    told = company(cnpj="00000000000001")
+    outcomes = [
+        Outcome(run_id, 1, Status.PROCESSED, source="t", company=told)
+        for run_id in some_runs(connection, "processing")
+    ]
+    assert len(outcomes) == 4
+    return work.settle(connection, outcomes, "w")
+
+
+def claim(connection: Connection) -> object:
+    asked = [Delivery(run_id, redelivered=False) for run_id in some_runs(connection, "queued")]
+    return work.claim(connection, asked, "w")
+
+
+def queue_summaries(connection: Connection) -> object:
+    since: datetime = utc_now() - timedelta(hours=2)
+    return mails.queue_summaries(connection, date(2026, 1, 1), since, since + timedelta(hours=1))
+
+
+def create(connection: Connection) -> object:
+    new = people.NewJob("t", "", "1", utc_now(), 1, "user1", "a@b.example", idempotency_key="key1")
+    return people.create_job(connection, new)
+
+
+def of_run(function: Callable[..., Any], *rest: Any) -> Callable[[Connection], object]:
+    return lambda c: function(c, some_runs(c, "queued"), *rest)
+
+
+HOT: dict[str, Callable[[Connection], object]] = {
+    "when is the next run": queries.seconds_to_next_run,
+    "is any past its lease": queries.count_unclaimed_past_lease,
+    "take what is due": lambda c: dispatch.take_due(c, 100),
+    "take what is stranded": lambda c: dispatch.take_stranded(c, 100),
+    "note the confirms": of_run(dispatch.mark_queued),
+    "hand back": of_run(dispatch.hand_back_unpublished, timedelta(0)),
+    "keep what is queued": dispatch.keep_queued,
+    "claim": claim,
+    "renew": of_run(work.renew, "w"),
+    "release": of_run(work.release, "w"),
+    "settle": settle,
+    "claim mails": lambda c: mails.claim_mails(c, 20, timedelta(1)),
+    "summaries of a day": queue_summaries,
+    "create": create,
+    "cancel": lambda c: people.cancel_job(c, 1, "user1"),
+    "list runs": lambda c: queries.list_runs(c, 5000, 1, 20),
+    "list results": lambda c: queries.list_results(c, "user1", None, 1, 20),
+    "list results of a job": lambda c: queries.list_results(c, "user0", 5000, 1, 20),
+}
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_a_hot_statement_reads_few_rows(connection: Connection, name: str) -> None:
+    plans: list[Any] = []
+
+    def explain(_c: Any, cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
+        if re.match(r"\s*(SELECT id FROM run WHERE status|EXPLAIN|SAVEPOINT|ROLLBACK)", statement):
+            return
+        cursor.execute("SAVEPOINT explained")
+        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + statement, values)
+        plans.append(cursor.fetchone()[0][0]["Plan"])
+        cursor.execute("ROLLBACK TO SAVEPOINT explained")
+
+    event.listen(connection, "before_cursor_execute", explain)
+    inside = connection.begin_nested()
+    try:
+        HOT[name](connection)
+    finally:
+        inside.rollback()
+        event.remove(connection, "before_cursor_execute", explain)
+    assert plans
+    scans = [node for plan in plans for node in nodes(plan) if "Scan" in node["Node Type"]]
+    long = [node for node in scans if rows_of(node) > MOST_ROWS]
+    assert [(node["Node Type"], node.get("Relation Name"), rows_of(node)) for node in long] == []
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", []):
+        yield from nodes(below)
+
+
+def rows_of(node: dict[str, Any]) -> int:
+    each = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+    return int(each * node["Actual Loops"])
