@@ -86,11 +86,17 @@ class Json(DefaultJSONProvider):
     sort_keys = False
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
-        """Read JSON; raises ValueError for any that cannot be, however deeply it is nested."""
+        """Read JSON; raises ValueError for any that cannot be, however deeply it is nested.
+
+        `null` cannot be either: APIFlask would take it for an object without fields.
+        """
         try:
-            return super().loads(s, **kwargs)
+            value = super().loads(s, **kwargs)
         except RecursionError:
             raise ValueError("nested too deeply") from None
+        if value is None:
+            raise ValueError("nothing in it")
+        return value
 
 
 def create_app(
