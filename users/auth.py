@@ -9,15 +9,20 @@ from flask_jwt_extended import get_jwt
 from core import web
 from core.tokens import with_any_token, with_refresh_token
 from users import accounts, limits
-from users.schemas import CredentialsIn, Jwks, SessionOut, TokensOut
+from users.schemas import CredentialsIn, Jwk, SessionOut, TokensOut
 from users.services import services
 
 JWKS_SECONDS = 300
 
+_KEY_SET = {
+    "type": "object",
+    "required": ["keys"],
+    "properties": {"keys": {"type": "array", "items": Jwk.model_json_schema()}},
+}
 _JWKS: dict[int | str, Any] = {
     200: {
         "description": "JWKS (RFC 7517)",
-        "content": {"application/json": {"schema": Jwks.model_json_schema()}},
+        "content": {"application/json": {"schema": _KEY_SET}},
     },
     503: {"description": "Service Unavailable"},
 }

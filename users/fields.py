@@ -20,6 +20,7 @@ from core.documents import parse_cpf_cnpj
 OLDEST_BIRTH = date(1900, 1, 1)
 BAD_DATE = "Data inválida: use AAAA-MM-DD."
 EMAIL_LENGTH = 254
+EXAMPLE = "girassol-no-quintal"
 STATES = "AC AL AM AP BA CE DF ES GO MA MG MS MT PA PB PE PI PR RJ RN RO RR RS SC SE SP TO"
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -96,15 +97,21 @@ Street = Annotated[str, _line_of(0, 120), AfterValidator(line)]
 Short = Annotated[str, _line_of(0, 20), AfterValidator(line)]
 State = Annotated[str, AfterValidator(state), Field(examples=["SP"])]
 PostalCode = Annotated[str, AfterValidator(postal_code), Field(examples=["01310-100"])]
-Password = Annotated[str, Field(min_length=8, max_length=128), AfterValidator(line)]
+Password = Annotated[
+    str, Field(min_length=8, max_length=128, examples=[EXAMPLE]), AfterValidator(line)
+]
 # A password that is compared, not chosen.
-TypedPassword = Annotated[str, Field(max_length=128)]
+TypedPassword = Annotated[str, Field(max_length=128, examples=[EXAMPLE])]
 Email = Annotated[
     str,
     AfterValidator(email),
     WithJsonSchema({"type": "string", "format": "email", "examples": ["maria@example.com"]}),
 ]
-TypedEmail = Annotated[str, Field(max_length=EMAIL_LENGTH), AfterValidator(typed_email)]
+TypedEmail = Annotated[
+    str,
+    Field(max_length=EMAIL_LENGTH, examples=["maria@example.com"]),
+    AfterValidator(typed_email),
+]
 CpfCnpj = Annotated[str, AfterValidator(parse_cpf_cnpj), Field(examples=["529.982.247-25"])]
 BirthDate = Annotated[
     date,

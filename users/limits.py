@@ -102,7 +102,7 @@ def _rate(name: str) -> Callable[[], str]:
 
 
 def _typed_account() -> str:
-    email = typed_email(request.get_json()["email"])
+    email = typed_email(request.get_json(force=True)["email"])
     return hashlib.sha256(email.encode()).hexdigest()
 
 

@@ -29,7 +29,7 @@ class NewPassword(BaseModel):
     """A password, typed twice."""
 
     password: Password
-    confirm_password: str
+    confirm_password: TypedPassword
 
     @validates("confirm_password")
     @classmethod
@@ -123,7 +123,7 @@ class ForgotIn(BaseModel):
 class ResetIn(NewPassword):
     """The token of a mailed link and the new password."""
 
-    token: str = Field(min_length=1, max_length=200)
+    token: str = Field(min_length=1, max_length=200, examples=["s5cW0b0Qq1J3mXbq4nYz"])
 
 
 class PageQuery(BaseModel):
@@ -171,7 +171,7 @@ class SessionOut(AccountOut, TokensOut):
 
 
 class Jwk(BaseModel):
-    """A public key (RFC 8037)."""
+    """A public key (RFC 7517, RFC 8037)."""
 
     kty: str
     crv: str
@@ -179,9 +179,3 @@ class Jwk(BaseModel):
     kid: str
     use: str
     alg: str
-
-
-class Jwks(BaseModel):
-    """The public keys, newest first (RFC 7517)."""
-
-    keys: list[Jwk]

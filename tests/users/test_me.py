@@ -68,6 +68,14 @@ def test_a_bad_change_is_refused_by_name(
     assert maria.call("GET", "/me").json["data"] == maria.account
 
 
+def test_a_change_that_is_no_object_is_refused(maria: SignedIn) -> None:
+    for body in ("null", "[]", "7", "{"):
+        refused = maria.client.patch(
+            "/me", data=body, headers={"Authorization": f"Bearer {maria.token}"}
+        )
+        assert refused.status_code in {400, 422}
+
+
 def test_rights_and_the_password_are_not_changed_in_passing(
     maria: SignedIn, database: Mongo
 ) -> None:

@@ -1,3 +1,4 @@
+import json
 import threading
 from dataclasses import replace
 from typing import Any
@@ -125,12 +126,19 @@ def test_half_a_surrogate_pair_is_refused(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [("{", 400), ("[]", 422), ("null", 422), ("[" * 100_000, 400)]
+    ("body", "status"), [("{", 400), ("[]", 422), ("null", 400), ("[" * 100_000, 400)]
 )
 def test_a_body_that_is_no_object_is_refused(client: Client, body: str, status: int) -> None:
     response = client.post("/users", data=body, content_type="application/json")
 
     assert response.status_code == status
+
+
+def test_json_is_read_whatever_it_is_called(client: Client) -> None:
+    sign_up(client, MARIA)
+    body = json.dumps(MARIA.log_in())
+
+    assert client.post("/auth", data=body, content_type="text/plain").status_code == 200
 
 
 def test_an_email_has_one_account_whatever_its_case(client: Client) -> None:
