@@ -44,7 +44,7 @@ ROWS = (
     f"""
     INSERT INTO result (job_id, run_id, creator_id, creator_email, {", ".join(work.COMPANY_FIELDS)})
     SELECT job.id, run.id, creator_id, creator_email, {{values}}
-    FROM run JOIN job ON job.id = job_id WHERE run.status = 'processed'""",
+    FROM run JOIN job ON job.id = job_id WHERE run.status = 'processed'""",  # noqa: S608
     """
     INSERT INTO mail (key, kind, recipient, context, sent_at, next_attempt_at)
     SELECT 'run:' || id || '\\:started', 'started', 'a@b.example', '{}',
