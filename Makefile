@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 EXTRAS := users agendador worker cronjob web dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down status summary test lint fmt
+.PHONY: help setup lock demo up down status summary test lint fmt browser screenshots
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/installed ## Install what the suite needs: .venv from the locked requirements, RabbitMQ
 	@bash devstack/install-rabbitmq.sh
@@ -38,7 +38,7 @@ status: ## Show how each process of the suite is
 summary: ## Send the summary of the day now, without waiting for 19:00
 	@$(BIN)/python -m devstack summary
 
-test: lint ## Run every check
+test: lint browser ## Run every check
 	$(BIN)/pytest
 
 lint: setup ## Run the checks that need no servers: style, format, types, imports
@@ -46,6 +46,12 @@ lint: setup ## Run the checks that need no servers: style, format, types, import
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+browser:
+	@bash devstack/install-chromium.sh
+
+screenshots: setup browser ## Photograph every page into docs/screenshots
+	@$(BIN)/python -m tests.web.screenshots
 
 fmt: setup ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix

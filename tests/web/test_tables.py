@@ -32,7 +32,7 @@ def test_a_table_is_shown_row_by_row_before_anything_is_scheduled(
 ) -> None:
     page = open_page(maria, **options)
     page.goto("/importar")
-    page.get_by_label("Arquivo").set_input_files(table)
+    page.get_by_label("Arquivo", exact=True).set_input_files(table)
     page.get_by_role("button", name="Conferir").click()
     expect(page.get_by_role("heading", name="Confira antes de agendar")).to_be_visible()
     rows = page.get_by_role("row")
@@ -54,7 +54,7 @@ def test_what_is_no_table_is_refused_with_a_reason(open_page: Open, maria: Accou
     page.get_by_role("button", name="Conferir").click()
     expect(page.get_by_role("alert")).to_contain_text("Escolha um arquivo")
 
-    page.get_by_label("Arquivo").set_input_files(
+    page.get_by_label("Arquivo", exact=True).set_input_files(
         {"name": "x.csv", "mimeType": "text/csv", "buffer": b"nome,idade\nMaria,30\n"}
     )
     page.get_by_role("button", name="Conferir").click()
