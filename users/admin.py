@@ -16,7 +16,7 @@ from users.store import Document
 bp = APIBlueprint("admin", __name__, url_prefix="/admin/users", tag="Administração")
 
 
-@bp.get("/page/<int(min=1, max=1000000):page>")
+@bp.get("/page/<int:page>")
 @admins_only
 @bp.input(PageQuery, location="query")
 @bp.output(AccountPage)

@@ -1,6 +1,7 @@
 """The Flask app of users, for gunicorn and for `flask --app users.app`."""
 
 from apiflask import APIFlask
+from werkzeug.routing import IntegerConverter
 
 from core import logs, settings, tokens, web
 from core.broker.publisher import Publisher
@@ -10,6 +11,12 @@ from users.outbox import Outbox
 from users.sessions import Sessions
 from users.settings import UsersSettings
 from users.store import Store
+
+
+class PageNumber(IntegerConverter):
+    """A number in an address; a page that no list can have is not found."""
+
+    regex = r"[1-9]\d{0,6}"
 
 
 def create_app() -> APIFlask:
@@ -26,6 +33,7 @@ def create_app() -> APIFlask:
         publisher=publisher,
         checks={"database": made.check_database, "broker": web.broker_check(publisher)},
     )
+    app.url_map.converters["int"] = PageNumber
     app.extensions["publisher"] = publisher
     services.attach(app, made)
     tokens.configure(app, config, keys.find)
