@@ -1,7 +1,11 @@
 """The messages of the `job_created` queue: how one consumer takes and acknowledges them."""
 
 import json
+import math
 import uuid
+from bisect import bisect
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import pika.exceptions
@@ -59,13 +63,20 @@ class Deliveries:
         except pika.exceptions.AMQPError:
             log.debug("woken_without_connection")
 
-    def settle(self, run_id: uuid.UUID, *, dead: bool = False) -> None:
-        """Acknowledge the messages of a run, or dead-letter them."""
+    def settle(self, run_ids: Iterable[uuid.UUID]) -> None:
+        """Acknowledge the messages of runs, as many as possible at once."""
+        tags = sorted(tag for run_id in run_ids for tag in self._tags.pop(run_id, []))
+        oldest_kept = min(chain.from_iterable(self._tags.values()), default=math.inf)
+        together = bisect(tags, oldest_kept)
+        if together:
+            self._channel.basic_ack(tags[together - 1], multiple=True)
+        for tag in tags[together:]:
+            self._channel.basic_ack(tag)
+
+    def bury(self, run_id: uuid.UUID) -> None:
+        """Dead-letter the messages of a run."""
         for tag in self._tags.pop(run_id, []):
-            if dead:
-                self._channel.basic_nack(tag, requeue=False)
-            else:
-                self._channel.basic_ack(tag)
+            self._channel.basic_nack(tag, requeue=False)
 
     def requeue(self, run_id: uuid.UUID) -> None:
         """Give the messages of a run back to the queue."""

@@ -1,12 +1,14 @@
 """The consumer of jobs: `python -m worker lookups`.
 
-One thread owns the connections to the broker and the database; a pool fetches and parses. Each
-turn settles all that finished in one transaction and claims all that arrived in another, and only
-then acknowledges: group commit without a batch barrier. At least once for the page, exactly once
-for the result: a message is acknowledged after its run is settled, and a settled run is never
-claimed again.
+One thread owns the connections to the broker and the database; a pool fetches and parses. A turn
+settles all that finished in one transaction and claims all that arrived in another, and only then
+acknowledges: group commit without a batch barrier. What finishes while other slots are at work
+waits a few milliseconds for more; what finishes alone is settled at once. At least once for the
+page, exactly once for the result: a message is acknowledged after its run is settled, and a
+settled run is never claimed again.
 """
 
+import math
 import os
 import queue
 import socket
@@ -32,6 +34,8 @@ from worker.deliveries import ConsumerCancelledError, Deliveries
 from worker.settings import LookupSettings
 
 TURN_SECONDS = 1.0
+# How long a finished run may wait for others, to be settled with them.
+LINGER_SECONDS = 0.01
 RECONNECT_SECONDS = 1.0
 SHUTDOWN_SECONDS = 8.0
 RENEW_SECONDS = WORK_LEASE.total_seconds() / 3
@@ -48,7 +52,8 @@ class Lookups:
         self._settings = settings
         self._chain = chain
         self._name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-        self._engine = ledger.engine(settings, "lookups")
+        self._engine = ledger.engine(settings, "lookups", checked=False)
+        self._single = ledger.single(self._engine)
         self._heartbeat = Heartbeat(settings.heartbeat_file)
         self._claimed: queue.SimpleQueue[Row[Any]] = queue.SimpleQueue()
         self._finished: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
@@ -57,6 +62,7 @@ class Lookups:
         self._arrived: list[Delivery] = []
         self._in_flight: set[uuid.UUID] = set()
         self._unsettled: list[Outcome] = []
+        self._settle_at = math.inf
         self._renew_at = 0.0
 
     def run(self, stopping: threading.Event) -> None:
@@ -80,15 +86,32 @@ class Lookups:
         self._deliveries = deliveries
         try:
             while not stopping.is_set():
-                self._arrived += deliveries.wait(TURN_SECONDS)
+                self._arrived += deliveries.wait(self._patience())
                 self._turn(deliveries)
             self._finish(deliveries)
         finally:
             deliveries.close()
 
+    def _patience(self) -> float:
+        """Return for how many seconds there is nothing to do unless something comes."""
+        finished = self._finished.qsize() + len(self._unsettled)
+        if not finished:
+            self._settle_at = math.inf
+        elif finished >= self._enough():
+            self._settle_at = 0.0
+        else:
+            self._settle_at = min(self._settle_at, time.monotonic() + LINGER_SECONDS)
+        return min(max(self._settle_at - time.monotonic(), 0.0), TURN_SECONDS)
+
+    def _enough(self) -> int:
+        """Return how many finished runs wait for no more: all there are, or half of the slots."""
+        return min(len(self._in_flight), -(-self._settings.lookup_slots // 2))
+
     def _turn(self, deliveries: Deliveries) -> None:
-        while not self._finished.empty():
-            self._unsettled.append(self._finished.get())
+        if not self._patience():
+            self._settle_at = math.inf
+            while not self._finished.empty():
+                self._unsettled.append(self._finished.get())
         try:
             self._settle(deliveries)
             self._claim(deliveries)
@@ -108,10 +131,11 @@ class Lookups:
             raise
         except DBAPIError:
             self._store_one_by_one()
-        for outcome in self._unsettled:
-            self._in_flight.discard(outcome.run_id)
-            deliveries.settle(outcome.run_id, dead=attempt.is_exhausted(outcome))
-        self._unsettled = []
+        settled, self._unsettled = self._unsettled, []
+        self._in_flight.difference_update(outcome.run_id for outcome in settled)
+        for outcome in filter(attempt.is_exhausted, settled):
+            deliveries.bury(outcome.run_id)
+        deliveries.settle(outcome.run_id for outcome in settled)
 
     def _store(self, outcomes: Sequence[Outcome]) -> None:
         with self._engine.begin() as connection:
@@ -140,16 +164,16 @@ class Lookups:
         if not asked:
             self._arrived = []
             return
-        with self._engine.begin() as connection:
+        with self._single.begin() as connection:
             claimed = work.claim(connection, asked, self._name)
         self._arrived = []
         for run in claimed:
             self._in_flight.add(run.run_id)
             self._claimed.put(run)
-        for delivery in asked:
-            if delivery.run_id not in self._in_flight:
-                log.info("message_dropped", run_id=str(delivery.run_id))
-                deliveries.settle(delivery.run_id)
+        dropped = [d.run_id for d in asked if d.run_id not in self._in_flight]
+        for run_id in dropped:
+            log.info("message_dropped", run_id=str(run_id))
+        deliveries.settle(dropped)
 
     def _serve_slot(self) -> None:
         while True:
@@ -159,6 +183,10 @@ class Lookups:
             ):
                 outcome = attempt.perform(run, self._chain, self._settings.max_attempts)
             self._finished.put(outcome)
+            # The first one sets the clock; enough of them need not wait for it.
+            clock_is_set = self._settle_at < math.inf
+            if clock_is_set and self._finished.qsize() < self._enough():
+                continue
             if self._deliveries is not None:
                 self._deliveries.wake()
 
@@ -176,7 +204,7 @@ class Lookups:
         self._arrived = []
         deadline = time.monotonic() + SHUTDOWN_SECONDS
         while self._in_flight and time.monotonic() < deadline:
-            deliveries.wait(min(TURN_SECONDS, deadline - time.monotonic()))
+            deliveries.wait(min(self._patience(), deadline - time.monotonic()))
             self._turn(deliveries)
         if self._in_flight:
             self._hand_back(deliveries)

@@ -48,7 +48,8 @@ class Mailer:
 
     def __init__(self, settings: MailerSettings) -> None:
         self._settings = settings
-        self._engine = ledger.engine(settings, "mailer")
+        # Whatever the mailer writes is one statement.
+        self._engine = ledger.single(ledger.engine(settings, "mailer", checked=False))
         self._listener = ledger.Listener(settings, "mailer", [ledger.MAIL_CHANNEL])
         self._server = MailServer(settings)
         self._heartbeat = Heartbeat(settings.heartbeat_file)

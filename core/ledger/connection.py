@@ -31,15 +31,29 @@ def options(name: str) -> dict[str, Any]:
     }
 
 
-def engine(settings: LedgerSettings, name: str, pool_size: int = 1) -> Engine:
-    """Make an engine with a checked pool of `pool_size` connections."""
+def engine(
+    settings: LedgerSettings, name: str, pool_size: int = 1, *, checked: bool = True
+) -> Engine:
+    """Make an engine with a pool of `pool_size` connections.
+
+    Each use of a connection begins with a round trip to see that it lives, unless `checked` is
+    False: that is for loops that meet a lost connection by trying again anyway.
+    """
     return create_engine(
         settings.database_url.get_secret_value(),
         connect_args=options(name),
         pool_size=pool_size,
         max_overflow=0,
-        pool_pre_ping=True,
+        pool_pre_ping=checked,
     )
+
+
+def single(engine: Engine) -> Engine:
+    """Return the same engine for transactions of one statement.
+
+    PostgreSQL begins and commits those by itself, which spares two round trips.
+    """
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 class Listener:

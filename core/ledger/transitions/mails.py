@@ -25,7 +25,7 @@ _FINISHED_MAILS = text(f"""
             'changes', coalesce(result.changes, '[]'))
         FROM run JOIN job ON job.id = run.job_id LEFT JOIN result ON result.run_id = run.id
         WHERE run.id = ANY(CAST(:run_ids AS uuid[]))
-        ORDER BY run.finished_at, run.started_at
+        ORDER BY run.started_at
         ON CONFLICT (key) DO NOTHING
     )
     SELECT pg_notify('{MAIL_CHANNEL}', '')
