@@ -13,6 +13,7 @@ from agendador import (
     exports,
     imports,
     jobs,
+    openapi,
     overview,
     preferences,
     results,
@@ -52,5 +53,6 @@ def create_app() -> APIFlask:
     errors.register(app, publisher)
     for part in (jobs, results, overview, imports, exports, calendar, preferences, admin):
         app.register_blueprint(part.bp)
+    openapi.complete(app)
     cli.register(app, config)
     return app

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from apiflask import APIBlueprint
-from apiflask.schemas import FileSchema
 from flask import Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Row
@@ -29,6 +28,10 @@ LINE_OCTETS = 75
 
 bp = APIBlueprint("calendar", __name__, tag="Calendário")
 
+_DOC: dict[int | str, Any] = {
+    200: {"description": "A agenda", "content": {"text/calendar": {"schema": {"type": "string"}}}},
+    404: {"description": "Nenhuma agenda com este token"},
+}
 _ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n", "\r": ""})
 # Brazil has had no summer time since 2019; a calendar program must be told the zone all the same.
 _ZONE = (
@@ -75,8 +78,7 @@ def close_calendar() -> Response:
 
 @bp.get("/calendar.ics")
 @bp.input(CalendarQuery, location="query")
-@bp.output(FileSchema(type="string", format="binary"), content_type="text/calendar")
-@bp.doc(summary="A agenda em formato iCalendar", responses=[404])
+@bp.doc(summary="A agenda em formato iCalendar", responses=_DOC)
 def feed(query_data: CalendarQuery) -> Response:
     """Answer the jobs of whom the token belongs to, from a month ago on."""
     now = utc_now()

@@ -5,6 +5,7 @@ confirmed its message, and a message that is lost is published again when its le
 """
 
 import threading
+import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
@@ -14,7 +15,7 @@ from typing import Any
 import pika.exceptions
 import psycopg2
 from sqlalchemy import Row
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from agendador.settings import AgendadorSettings
 from core import logs
@@ -31,7 +32,10 @@ from core.ledger.transitions import dispatch
 POLL_SECONDS = 1.0
 CONFIRM_TIMEOUT_SECONDS = 5.0
 RETRY_DELAY = timedelta(seconds=1)
+STRANDED_SECONDS = 0.5
 STRANDED_BATCH = 500
+
+DATABASE_LOST = (OperationalError, InterfaceError, psycopg2.OperationalError)
 
 log = logs.logger(__name__)
 
@@ -45,17 +49,23 @@ class Dispatcher:
         self._listener = ledger.Listener(settings, "dispatcher", [ledger.JOB_CHANNEL])
         self._publisher = Publisher(settings, "dispatcher")
         self._heartbeat = Heartbeat(settings.heartbeat_file)
+        self._stranded_at = 0.0
+        self._unpublished: set[uuid.UUID] = set()
 
     def run(self, stopping: threading.Event) -> None:
         """Dispatch until `stopping` is set, whatever goes away and comes back meanwhile."""
         log.info("dispatcher_started", window=self._settings.dispatch_window)
+        more = False
         while not stopping.is_set():
             try:
-                self._listener.wait(self._seconds_to_next())
-                self._turn()
-            except (OperationalError, psycopg2.OperationalError) as exc:
+                self._listener.wait(0 if more else self._seconds_to_next())
+                more = self._turn()
+            except DATABASE_LOST as exc:
                 log.warning("database_lost", error=type(exc).__name__)
-                stopping.wait(POLL_SECONDS)
+                more = stopping.wait(POLL_SECONDS)
+            except Exception:
+                log.exception("dispatcher_failed")
+                more = stopping.wait(POLL_SECONDS)
         self._publisher.close()
         self._listener.close()
         self._engine.dispose()
@@ -66,14 +76,16 @@ class Dispatcher:
             seconds = queries.seconds_to_next_run(connection)
         return POLL_SECONDS if seconds is None else min(max(seconds, 0.0), POLL_SECONDS)
 
-    def _turn(self) -> None:
+    def _turn(self) -> bool:
+        """Publish what there is to publish now and tell whether there may be more."""
         # Jobs stay due in the ledger while the broker is away, where they can still be changed.
         if not self._publisher.wait_connected(POLL_SECONDS):
-            return
+            return False
         self._heartbeat.beat()
-        self._look_after_stranded()
-        while self._dispatch_due():
-            pass
+        if time.monotonic() >= self._stranded_at:
+            self._look_after_stranded()
+            self._stranded_at = time.monotonic() + STRANDED_SECONDS
+        return self._dispatch_due()
 
     def _dispatch_due(self) -> bool:
         with self._engine.begin() as connection:
@@ -98,7 +110,7 @@ class Dispatcher:
         try:
             with connect(self._settings, "dispatcher-depth") as connection:
                 declared = connection.channel().queue_declare(name, passive=True)
-        except pika.exceptions.AMQPError:
+        except (pika.exceptions.AMQPError, OSError):
             return 0
         return int(declared.method.message_count)
 
@@ -107,22 +119,19 @@ class Dispatcher:
         sent = [(run, self._send(run)) for run in runs]
         wait([future for _, future in sent], timeout=CONFIRM_TIMEOUT_SECONDS)
         confirmed: list[uuid.UUID] = []
-        failed: list[Row[Any]] = []
+        failed: dict[uuid.UUID, str] = {}
         for run, future in sent:
-            if future.done() and not future.cancelled() and future.exception() is None:
+            reason = _failure(future)
+            if reason is None:
                 confirmed.append(run.run_id)
             else:
-                future.cancel()
-                failed.append(run)
+                failed[run.run_id] = reason
         with self._engine.begin() as connection:
             if confirmed:
                 dispatch.mark_queued(connection, confirmed)
             if failed:
-                ids = [run.run_id for run in failed]
-                dispatch.hand_back_unpublished(connection, ids, RETRY_DELAY)
-        for run, future in sent:
-            if run in failed:
-                self._report(run, future)
+                dispatch.hand_back_unpublished(connection, list(failed), RETRY_DELAY)
+        self._report([(run, failed[run.run_id]) for run in runs if run.run_id in failed])
         return not failed
 
     def _send(self, run: Row[Any]) -> "Future[None]":
@@ -133,18 +142,31 @@ class Dispatcher:
             future.set_exception(exc)
             return future
 
-    def _report(self, run: Row[Any], future: "Future[None]") -> None:
-        error = None if future.cancelled() or not future.done() else future.exception()
-        reason = str(error) if error else "the broker did not confirm in time"
-        log.warning("not_published", run_id=str(run.run_id), job_id=run.id, reason=reason)
-        events.emit(
-            self._publisher,
-            "queue",
-            request_id=run.request_id,
-            job_id=run.id,
-            run_id=str(run.run_id),
-            reason=reason,
-        )
+    def _report(self, failed: Sequence[tuple[Row[Any], str]]) -> None:
+        """Tell of each run that could not be published once, until all can be again."""
+        if not failed:
+            self._unpublished.clear()
+        for run, reason in failed:
+            if run.run_id in self._unpublished:
+                continue
+            self._unpublished.add(run.run_id)
+            log.warning("not_published", run_id=str(run.run_id), job_id=run.id, reason=reason)
+            events.emit(
+                self._publisher,
+                "queue",
+                request_id=run.request_id,
+                job_id=run.id,
+                run_id=str(run.run_id),
+                reason=reason,
+            )
+
+
+def _failure(future: "Future[None]") -> str | None:
+    """Return why a message was not confirmed, None if it was; it is taken back if it waits yet."""
+    if future.cancel():
+        return "the broker did not confirm in time"
+    error = future.exception()
+    return None if error is None else str(error)
 
 
 def _message(run: Row[Any]) -> Message:

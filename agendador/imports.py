@@ -63,6 +63,9 @@ def import_jobs() -> Response:
     """
     request.max_content_length = MAX_UPLOAD_BYTES
     now = utc_now()
+    preview = (request.args | request.form).get("preview", "false")
+    if preview not in {"true", "false"}:
+        return errors.refuse_payload({"preview": ["Deve ser true ou false."]})
     try:
         rows = read_rows(read(_uploaded()), _defaults(), now)
     except TableError as exc:
@@ -71,16 +74,12 @@ def import_jobs() -> Response:
         limits.check_imports(connection)
         limits.check_open_jobs(connection, sum(row.job is not None for row in rows))
         data = _make(connection, rows)
-        if _is_preview():
+        if preview == "true":
             connection.rollback()
             data["rows"] = [row | {"job_id": None} for row in data["rows"]]
             return web.answer("import", f"Prévia, nada foi agendado: {_told(data)}", data)
     status = CREATED if data["created"] else OK
     return web.answer("import", _told(data), data, status)
-
-
-def _is_preview() -> bool:
-    return (request.args | request.form).get("preview") == "true"
 
 
 def _uploaded() -> bytes:

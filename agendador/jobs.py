@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import Response
+from flask import Response, request
 from sqlalchemy import Connection, Row
 
 from agendador import cursors, errors, limits
@@ -26,6 +26,7 @@ from core.ledger import listings, queries
 from core.ledger.listings import Choice
 from core.ledger.transitions import people
 from core.tokens import caller, signed_in
+from core.validation import WHOLE_PAYLOAD
 
 CREATED = 201
 
@@ -124,6 +125,9 @@ def replace_job(job_id: int, json_data: JobIn) -> Response:
 )
 def edit_job(job_id: int, json_data: JobPatch) -> Response:
     """Change some fields of a job that has not started."""
+    if request.get_json(force=True) is None:
+        # APIFlask takes null for an object without fields.
+        return errors.refuse_payload({WHOLE_PAYLOAD: ["Deve ser um objeto JSON."]})
     return _edit(job_id, json_data.changes())
 
 

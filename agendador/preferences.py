@@ -1,9 +1,9 @@
 """What users prefer, and the link in their summaries that ends them (RFC 8058)."""
 
 import uuid
+from typing import Any
 
 from apiflask import APIBlueprint
-from apiflask.schemas import FileSchema
 from flask import Response
 from pydantic import BaseModel, StrictBool
 
@@ -18,6 +18,9 @@ NO_SUCH_LINK = "Este endereço não vale mais."
 
 bp = APIBlueprint("preferences", __name__, tag="Preferências")
 
+_PAGE_DOC: dict[int | str, Any] = {
+    200: {"description": "A página", "content": {"text/html": {"schema": {"type": "string"}}}}
+}
 # Programs that follow links of a mail must not unsubscribe anybody, so the page only asks.
 _PAGE = """<!doctype html>
 <html lang="pt-BR"><head><meta charset="utf-8"><title>Resumo diário</title>
@@ -68,8 +71,7 @@ def set_preferences(json_data: Preferences) -> Response:
 
 @bp.get("/unsubscribe")
 @bp.input(UnsubscribeQuery, location="query")
-@bp.output(FileSchema(type="string"), content_type="text/html")
-@bp.doc(summary="Página que cancela o resumo diário")
+@bp.doc(summary="Página que cancela o resumo diário", responses=_PAGE_DOC)
 def ask_to_unsubscribe(query_data: UnsubscribeQuery) -> Response:  # noqa: ARG001 checked when posted
     """Answer a page with a button."""
     response = Response(_PAGE, content_type="text/html; charset=utf-8")

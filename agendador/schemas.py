@@ -87,8 +87,8 @@ class JobFilter(BaseModel):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    status: Statuses = frozenset()
-    priority: Priorities = frozenset()
+    status: Statuses = Field(default_factory=frozenset)
+    priority: Priorities = Field(default_factory=frozenset)
     q: Words = ""
     since: Moment | None = Field(default=None, alias="from")
     until: Until | None = Field(default=None, alias="to")

@@ -115,11 +115,12 @@ def create_app(
     app = APIFlask(service, title=title, version="1.0.0", docs_path=None)
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        OPENAPI_VERSION="3.1.0",
         BASE_RESPONSE_SCHEMA=Envelope,
         HTTP_ERROR_SCHEMA=ErrorEnvelope.model_json_schema(),
         VALIDATION_ERROR_SCHEMA=ErrorEnvelope.model_json_schema(),
     )
-    app.spec_processor(_unwrap_errors)  # type: ignore[arg-type]  # ours is made as a dict
+    app.spec_processor(_document_errors)  # type: ignore[arg-type]  # ours is made as a dict
     app.json = Json(app)
     app.security_schemes = {
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
@@ -131,16 +132,28 @@ def create_app(
     return app
 
 
-def _unwrap_errors(spec: dict[str, Any]) -> dict[str, Any]:
-    """Document errors as they are: APIFlask would put their schema into an envelope's `data`."""
+def _document_errors(spec: dict[str, Any]) -> dict[str, Any]:
+    """Document errors as they are, and those that any call may answer.
+
+    APIFlask would put their schema into an envelope's `data`.
+    """
     schemas = spec.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPError", "ValidationError"):
         schemas.pop(name, None)
     schemas["ErrorEnvelope"] = ErrorEnvelope.model_json_schema()
+    envelope = {"application/json": {"schema": Envelope.model_json_schema()}}
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}}
     for path in spec["paths"].values():
         for operation in path.values():
-            for status, response in operation.get("responses", {}).items():
+            responses = operation.setdefault("responses", {})
+            responses.setdefault("503", {"description": "Service Unavailable"})
+            if not any(status < "400" for status in responses):
+                responses["200"] = {"description": "Successful response", "content": envelope}
+            if "requestBody" in operation:
+                operation["requestBody"]["required"] = True
+                responses.setdefault("400", {"description": "Bad Request"})
+                responses.setdefault("413", {"description": "Content Too Large"})
+            for status, response in responses.items():
                 if status >= "400":
                     response["content"] = error
     return spec

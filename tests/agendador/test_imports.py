@@ -50,6 +50,7 @@ def test_a_preview_tells_what_would_become_of_each_row_and_keeps_nothing(maria: 
     assert maria.get("/jobs").json["data"]["total"] == 0
     assert statuses(send(maria, table)) == ["created", "refused"]
     assert statuses(send(maria, table, preview="true")) == ["existing", "refused"]
+    assert list(send(maria, table, preview="sim").json["errors"]) == ["preview"]
 
 
 def test_each_row_tells_what_became_of_it(maria: Caller) -> None:

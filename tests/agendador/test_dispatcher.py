@@ -1,0 +1,445 @@
+"""The dispatcher against the real ledger and broker; a proxy stands in for an outage."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agendador.dispatcher import Dispatcher
+from agendador.settings import AgendadorSettings
+from core.broker import topology
+from core.ledger.models import Status
+from devstack.servers import ROOT
+from tests.clients import Broker
+from tests.proxy import Proxy
+from tests.queues import Received, channel_to, depth, port_of, put, take, url_of
+from tests.waiting import wait_until
+from tests.worker.mailer.outage import cut_off, let_in
+from tests.world import World
+
+LONG = 30.0
+
+Start = Callable[..., threading.Event]
+
+
+@pytest.fixture
+def world(own_world: World) -> World:
+    return own_world
+
+
+@pytest.fixture
+def start(world: World, declared_broker: Broker) -> Iterator[Start]:
+    """Give a starter of dispatchers; `port` is a proxy's, other arguments are settings."""
+    running: list[tuple[threading.Event, threading.Thread]] = []
+
+    def begin(port: int | None = None, **settings: Any) -> threading.Event:
+        usual = {
+            "database_url": world.engine.url.render_as_string(hide_password=False),
+            "broker_url": url_of(declared_broker, port),
+            "broker_namespace": declared_broker.namespace,
+        }
+        dispatcher = Dispatcher(AgendadorSettings.model_validate(usual | settings))
+        stopping = threading.Event()
+        thread = threading.Thread(target=dispatcher.run, args=(stopping,))
+        running.append((stopping, thread))
+        thread.start()
+        return stopping
+
+    yield begin
+    for stopping, _ in running:
+        stopping.set()
+    for _, thread in running:
+        thread.join(LONG)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def proxy(declared_broker: Broker) -> Iterator[Proxy]:
+    made = Proxy(port_of(declared_broker))
+    yield made
+    made.shut()
+
+
+def published(broker: Broker, at_least: int = 1) -> list[Received]:
+    return take(broker, "job_created", at_least, LONG)
+
+
+def all_queued(world: World) -> bool:
+    return set(world.statuses().values()) == {"queued"}
+
+
+def test_a_due_job_is_published_with_what_the_design_says(
+    world: World, declared_broker: Broker, start: Start
+) -> None:
+    date = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    job_id = world.add(
+        title="ação", description="çã", priority=4, request_id="r-1", date=date, user="maria"
+    )
+    start()
+    (message,) = published(declared_broker)
+    (run,) = world.runs(job_id)
+    assert message.data == {
+        "id": job_id,
+        "title": "ação",
+        "description": "çã",
+        "cpf_cnpj": "00000000000191",
+        "date": "2026-01-02T03:04:05+00:00",
+        "priority": 4,
+        "status": "queued",
+        "creator_id": "maria",
+        "creator_email": "maria@example.org",
+        "run_id": str(run.id),
+        "attempt": 1,
+    }
+    properties = message.properties
+    assert properties.message_id == str(run.id)
+    assert properties.correlation_id == "r-1"
+    assert (properties.type, properties.app_id) == ("job_created", "agendador-de-consulta-cnpj")
+    assert (properties.priority, properties.delivery_mode) == (4, 2)
+    assert properties.content_type == "application/json"
+    assert abs(properties.timestamp - time.time()) < 60
+    wait_until(lambda: all_queued(world))
+    assert message.routing_key == "job_created"
+
+
+def test_a_job_that_is_due_now_leaves_at_once(
+    world: World, declared_broker: Broker, start: Start
+) -> None:
+    start()
+    world.add()
+    published(declared_broker)
+    waits: list[float] = []
+    for _ in range(5):
+        job_id = world.add()
+        published(declared_broker)
+        job = world.job(job_id)
+        (run,) = world.runs(job_id)
+        waits.append((run.created - job.created).total_seconds())
+    # The poll, once a second, would take half a second on average.
+    assert sorted(waits)[2] < 0.25, waits
+
+
+def test_a_job_of_the_future_leaves_within_a_second_of_its_time_and_not_before(
+    world: World, declared_broker: Broker, start: Start
+) -> None:
+    start()
+    dates = [world.now() + timedelta(seconds=seconds) for seconds in (1.2, 1.5, 2.1, 2.4)]
+    ids = [world.add(date=date) for date in dates]
+    world.add(due_in=3600)
+    assert {message.data["id"] for message in published(declared_broker, 4)} == set(ids)
+    for job_id, date in zip(ids, dates, strict=True):
+        (run,) = world.runs(job_id)
+        assert run.scheduled_for == date
+        assert 0 <= (run.created - date).total_seconds() < 1
+
+
+def test_a_job_that_is_brought_forward_leaves_at_once(
+    world: World, declared_broker: Broker, start: Start
+) -> None:
+    start()
+    job_id = world.add(due_in=3600)
+    world.edit(job_id, date=world.now())
+    assert published(declared_broker)[0].data["id"] == job_id
+
+
+def test_what_is_due_is_published_by_priority_and_as_it_came(
+    world: World, declared_broker: Broker, start: Start
+) -> None:
+    ids = [world.add(priority=priority) for priority in (1, 5, 3, 5)]
+    start()
+    wait_until(lambda: depth(declared_broker, "job_created") == 4)
+    order = [message.data["id"] for message in published(declared_broker, 4)]
+    assert order == [ids[1], ids[3], ids[2], ids[0]]
+
+
+def test_without_a_broker_jobs_stay_created_and_then_all_go_out(
+    world: World, declared_broker: Broker, start: Start, proxy: Proxy
+) -> None:
+    proxy.shut()
+    start(proxy.port)
+    ids = {world.add() for _ in range(20)}
+    wait_until(lambda: world.rows("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"))
+    edited = min(ids)
+    world.edit(edited, title="mudou de ideia")
+    assert set(world.statuses().values()) == {"created"}
+    assert world.rows("SELECT 1 FROM run") == []
+    proxy.open()
+    wait_until(lambda: all_queued(world), LONG)
+    messages = {message.data["id"]: message.data for message in published(declared_broker, 20)}
+    assert set(messages) == ids
+    assert messages[edited]["title"] == "mudou de ideia"
+
+
+def test_a_broker_that_breaks_off_again_and_again_loses_nothing(
+    world: World, declared_broker: Broker, start: Start, proxy: Proxy
+) -> None:
+    start(proxy.port, dispatch_window=1000)
+    ids = set()
+    for _ in range(4):
+        ids |= {world.add() for _ in range(25)}
+        proxy.shut()
+        proxy.open()
+    # Runs whose confirm was lost wait for their lease, or for the dispatcher's own patience.
+    wait_until(lambda: all_queued(world), LONG)
+    messages = [message.data for message in published(declared_broker, len(ids))]
+    assert {message["id"] for message in messages} == ids
+    assert len({message["run_id"] for message in messages}) == len(ids)
+
+
+def test_what_was_taken_but_never_confirmed_is_published_by_whoever_comes_next(
+    world: World, declared_broker: Broker, start: Start
+) -> None:
+    job_id = world.add()
+    (run,) = world.take_due()
+    world.end_leases()
+    start()
+    (message,) = published(declared_broker)
+    assert (message.data["id"], message.data["run_id"]) == (job_id, str(run.run_id))
+    wait_until(lambda: all_queued(world))
+
+
+def test_a_retry_is_published_when_it_is_due(
+    world: World, declared_broker: Broker, start: Start
+) -> None:
+    job_id, run_id = world.start()
+    start()
+    world.settle(run_id, Status.QUEUED, retry_in=1.2, error_code="unavailable")
+    (message,) = published(declared_broker)
+    assert (message.data["id"], message.data["attempt"]) == (job_id, 2)
+    # Its new lease began when it was taken.
+    run = world.run(run_id)
+    assert run.next_attempt_at is None
+
+
+def test_a_message_that_is_lost_is_published_again_and_one_that_waits_is_not(
+    world: World, declared_broker: Broker, start: Start
+) -> None:
+    start()
+    for _ in range(3):
+        world.add()
+    wait_until(lambda: depth(declared_broker, "job_created") == 3)
+    wait_until(lambda: all_queued(world))
+    world.end_leases()
+    # The broker holds all of them: their leases are renewed.
+    wait_until(lambda: not world.rows("SELECT 1 FROM run WHERE lease_until <= now()"))
+    assert depth(declared_broker, "job_created") == 3
+    with channel_to(declared_broker) as channel:
+        channel.queue_purge(declared_broker.namespace + "job_created")
+    world.end_leases()
+    assert len({message.data["id"] for message in published(declared_broker, 3)}) == 3
+
+
+def test_a_queue_that_is_deleted_is_told_and_recovered_from(
+    world: World, declared_broker: Broker, start: Start, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with channel_to(declared_broker) as channel:
+        channel.queue_delete(declared_broker.namespace + "job_created")
+    start()
+    job_id = world.add(request_id="r-7")
+    (event,) = take(declared_broker, "queue_error", timeout=LONG)
+    (run,) = world.runs(job_id)
+    assert (event.data["job_id"], event.data["run_id"]) == (job_id, str(run.id))
+    assert event.data["request_id"] == event.properties.correlation_id == "r-7"
+    assert "createqueue" in event.data["reason"]
+    assert world.statuses() == {job_id: "created"}
+    told: list[str] = []
+
+    def tried(times: int) -> bool:
+        told.extend(capfd.readouterr())
+        return "".join(told).count("republishing") >= times
+
+    wait_until(lambda: tried(2))
+    with channel_to(declared_broker) as channel:
+        topology.declare(channel.connection, declared_broker.namespace)
+    assert published(declared_broker)[0].data["id"] == job_id
+    wait_until(lambda: all_queued(world))
+    # However often it is tried, one event tells of it.
+    assert depth(declared_broker, "queue_error") == 0
+
+
+def test_without_any_exchange_jobs_wait_until_createqueue_was_run(
+    world: World, declared_broker: Broker, start: Start
+) -> None:
+    with channel_to(declared_broker) as channel:
+        for binding in topology.bindings(declared_broker.namespace):
+            channel.queue_delete(binding.queue)
+            channel.exchange_delete(binding.exchange)
+    start()
+    job_id = world.add()
+    wait_until(lambda: world.runs(job_id))
+    assert world.statuses() == {job_id: "created"}
+    with channel_to(declared_broker) as channel:
+        topology.declare(channel.connection, declared_broker.namespace)
+    assert published(declared_broker)[0].data["id"] == job_id
+    wait_until(lambda: all_queued(world), LONG)
+
+
+def test_a_database_that_goes_away_is_waited_for(
+    world: World, declared_broker: Broker, start: Start
+) -> None:
+    start()
+    world.add()
+    published(declared_broker)
+    cut_off(world.engine)
+    let_in(world.engine)
+    job_id = world.add()
+    assert published(declared_broker)[0].data["id"] == job_id
+
+
+def test_the_window_is_kept_and_refilled_as_workers_claim(
+    world: World, declared_broker: Broker, start: Start
+) -> None:
+    for _ in range(10):
+        world.add()
+    start(dispatch_window=3)
+    wait_until(lambda: depth(declared_broker, "job_created") == 3)
+    taken = published(declared_broker, 3)
+    wait_until(lambda: len(world.rows("SELECT 1 FROM run WHERE status = 'queued'")) == 3)
+    assert len(world.rows("SELECT 1 FROM run")) == 3
+    for message in taken:
+        (run,) = world.runs(message.data["id"])
+        world.claim(run.id)
+    assert len(published(declared_broker, 3)) == 3
+    assert len(world.rows("SELECT 1 FROM run")) == 6
+
+
+def test_two_dispatchers_publish_every_job_once(
+    world: World, declared_broker: Broker, start: Start
+) -> None:
+    start(dispatch_window=1000)
+    start(dispatch_window=1000)
+    ids = [world.add() for _ in range(100)]
+    messages = [message.data["id"] for message in published(declared_broker, 100)]
+    wait_until(lambda: all_queued(world), LONG)
+    assert sorted(messages) == sorted(ids)
+    assert depth(declared_broker, "job_created") == 0
+
+
+def test_it_stops_and_shows_its_heartbeat_although_there_is_always_more_to_do(
+    world: World, declared_broker: Broker, start: Start, tmp_path: Path
+) -> None:
+    # Each run that is made makes a job that is due.
+    world.write(
+        """
+        CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO job (title, description, cpf_cnpj, date, priority, status, creator_id,
+                             creator_email, request_id, next_run_at)
+            VALUES ('again', '', '', now(), 0, 'created', 'x', 'x', '', now());
+            RETURN NULL;
+        END $$"""
+    )
+    world.write("CREATE TRIGGER again AFTER INSERT ON run EXECUTE FUNCTION again()")
+    world.add()
+    beat = tmp_path / "beat"
+    stopping = start(dispatch_window=1_000_000, heartbeat_file=beat)
+    wait_until(lambda: len(world.rows("SELECT 1 FROM run")) > 20, LONG)
+    beat.unlink()
+    wait_until(beat.exists, LONG)
+    stopping.set()
+    before = world.rows("SELECT count(*) FROM run")
+    wait_until(lambda: before == (before := world.rows("SELECT count(*) FROM run")), LONG)
+
+
+def test_a_fault_that_nobody_thought_of_is_logged_and_survived(
+    world: World,
+    declared_broker: Broker,
+    start: Start,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    start()
+    world.write("ALTER TABLE run RENAME TO mislaid")
+    job_id = world.add()
+    told: list[str] = []
+
+    def logged() -> bool:
+        told.extend(capfd.readouterr())
+        return "dispatcher_failed" in "".join(told)
+
+    wait_until(logged)
+    world.write("ALTER TABLE mislaid RENAME TO run")
+    assert published(declared_broker)[0].data["id"] == job_id
+
+
+@contextmanager
+def process(
+    world: World, broker: Broker, log: Path, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    url = world.engine.url.render_as_string(hide_password=False)
+    settings = {
+        "DATABASE_URL": url,
+        "BROKER_URL": broker.url,
+        "BROKER_NAMESPACE": broker.namespace,
+        "LOG_FORMAT": "json",
+        **environment,
+    }
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "flask", "--app", "agendador.app", "dispatch"],
+            cwd=ROOT,
+            env={**os.environ, **settings},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_the_process_shows_a_heartbeat_and_ends_within_seconds_of_sigterm(
+    world: World, declared_broker: Broker, tmp_path: Path
+) -> None:
+    beat, log = tmp_path / "beat", tmp_path / "log"
+    with process(world, declared_broker, log, HEARTBEAT_FILE=str(beat)) as dispatcher:
+        job_id = world.add()
+        assert published(declared_broker)[0].data["id"] == job_id
+        wait_until(beat.exists)
+        dispatcher.send_signal(signal.SIGTERM)
+        assert dispatcher.wait(10) == 0
+    assert b"dispatcher_stopped" in log.read_bytes()
+    assert b"Traceback" not in log.read_bytes()
+
+
+def test_a_process_that_is_killed_leaves_nothing_behind(
+    world: World, declared_broker: Broker, tmp_path: Path
+) -> None:
+    with process(world, declared_broker, tmp_path / "log") as dispatcher:
+        wait_until(lambda: b"dispatcher_started" in (tmp_path / "log").read_bytes(), LONG)
+        ids = {world.add() for _ in range(30)}
+        wait_until(lambda: world.rows("SELECT 1 FROM run"))
+        dispatcher.kill()
+        dispatcher.wait()
+    world.end_leases()
+    with process(world, declared_broker, tmp_path / "log"):
+        wait_until(lambda: all_queued(world), LONG)
+    messages = [message.data for message in published(declared_broker, 30)]
+    assert {message["id"] for message in messages} == ids
+    assert len({message["run_id"] for message in messages}) == 30
+
+
+def test_a_message_of_a_stranger_in_the_queue_does_not_confuse_the_depth(
+    world: World, declared_broker: Broker, start: Start
+) -> None:
+    start()
+    job_id = world.add()
+    published(declared_broker)
+    wait_until(lambda: all_queued(world))
+    world.end_leases()
+    # The run's own message is gone; it comes back once the stranger's is consumed.
+    put(declared_broker, "create-job-use-case", "job_created", b"stranger")
+    wait_until(lambda: not world.rows("SELECT 1 FROM run WHERE lease_until <= now()"))
+    messages = published(declared_broker, 1)
+    world.end_leases()
+    if messages[-1].body == b"stranger":
+        messages = published(declared_broker, 1)
+    assert messages[-1].data["id"] == job_id
