@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EXTRAS := users agendador worker cronjob web dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down status summary test lint fmt browser screenshots
+.PHONY: help setup lock demo up down status summary test lint fmt bench browser screenshots
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,17 @@ fmt: setup ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+bench: $(VENV)/installed-bench ## Measure the speed beside its peers (make bench-<name> for one)
+	@$(BIN)/python -m bench
+
+bench-%: $(VENV)/installed-bench
+	@$(BIN)/python -m bench $*
+
+$(VENV)/installed-bench: requirements/bench.txt | setup
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check \
+		--require-hashes -r requirements/bench.txt
+	@touch $@
+
 lock: setup ## Lock the requirements again, after a change in pyproject.toml
 	@for extra in $(EXTRAS); do \
 		echo "requirements/$$extra.txt"; \
@@ -65,3 +76,7 @@ lock: setup ## Lock the requirements again, after a change in pyproject.toml
 			--custom-compile-command "make lock" --extra $$extra pyproject.toml \
 			-o requirements/$$extra.txt || exit 1; \
 	done
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate --index-strategy unsafe-best-match \
+		--custom-compile-command "make lock" --constraint requirements/dev.txt --extra bench \
+		pyproject.toml -o requirements/bench.txt

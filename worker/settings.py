@@ -13,7 +13,7 @@ class LookupSettings(BrokerSettings, LedgerSettings, SourceSettings):
     `lookup_slots` is how many pages are fetched at once; `max_attempts` how often a run is tried.
     """
 
-    lookup_slots: PositiveInt = 4
+    lookup_slots: PositiveInt = 8
     max_attempts: PositiveInt = 5
 
 

@@ -22,6 +22,7 @@ from worker.mails.contexts import clean
 # An encoded word has at most 75 characters (RFC 2047, 2): this much base64 and its frame.
 _WORD_BYTES = 45
 _LONGEST_PLAIN = 900
+_LONGEST_UNFOLDED = 70
 
 
 class MailError(ValueError):
@@ -91,6 +92,8 @@ def _address(header: str, text: str, role: str) -> tuple[Address, str]:
         address = parse_address(text)
     except ValueError as exc:
         raise MailError(f"the {role} is {exc}") from exc
+    if not address.display_name and len(address.addr_spec) < _LONGEST_UNFOLDED:
+        return address, f"{header}: {address.addr_spec}\r\n"
     folded: str = SMTP.header_factory(header, address).fold(policy=SMTP)
     return address, folded
 
