@@ -15,8 +15,8 @@ from typing import Any
 import pika
 import psutil
 import psycopg2
+import psycopg2.extensions
 import requests
-from psycopg2.extensions import connection as Connection
 
 from core.broker import topology
 from devstack import homes, ports, postgres
@@ -122,7 +122,7 @@ class Scene:
         finally:
             _end(child)
 
-    def connect(self) -> Connection:
+    def connect(self) -> psycopg2.extensions.connection:
         """Open a connection to the ledger, in autocommit."""
         connection = psycopg2.connect(
             self.stage.servers.database_url(self.database).replace("+psycopg2", "")

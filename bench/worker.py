@@ -1,5 +1,6 @@
 """Jobs a second from a full queue to the last mail, ours against Celery and Dramatiq."""
 
+import statistics
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -7,9 +8,16 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from bench import jobs, rounds
-from bench.stage import Scene, Stage, cpu_seconds, memory, wait_until
+from bench.rounds import Finding, Outcome
+from bench.stage import Scene, Stage, cpu_seconds, memory, opened, wait_until
 
 JOBS = 1_000
+SLOTS = 8
+TARGET = 3.0
+SLOW_JOBS = 600
+SLOW_SECONDS = 0.2
+SLOW_SLOTS = 64
+SLOW_TARGET = 1.5
 PYTHON = sys.executable
 QUICK = "--without-gossip", "--without-mingle", "--without-heartbeat"
 
@@ -49,7 +57,7 @@ class Contender:
 
 
 def ours(slots: int) -> Contender:
-    """The worker and the mailer, as shipped."""
+    """Return ours: the worker and the mailer, as shipped."""
     return Contender(
         "ours",
         ((PYTHON, "-m", "worker", "lookups"), (PYTHON, "-m", "worker", "mail")),
@@ -58,7 +66,7 @@ def ours(slots: int) -> Contender:
 
 
 def celery(name: str, pool: str, concurrency: int) -> Contender:
-    """Celery with a pool of that size."""
+    """Return Celery with a pool of that size."""
     command = (
         *(PYTHON, "-m", "celery", "-A", "bench.peers.celery_app", "worker"),
         *(f"--pool={pool}", f"--concurrency={concurrency}", "--loglevel=INFO", *QUICK),
@@ -67,7 +75,7 @@ def celery(name: str, pool: str, concurrency: int) -> Contender:
 
 
 def dramatiq(processes: int, threads: int) -> Contender:
-    """Dramatiq with that many processes of that many threads."""
+    """Return Dramatiq with that many processes of that many threads."""
     command = (
         *(PYTHON, "-m", "dramatiq", "bench.peers.dramatiq_app"),
         *("--processes", str(processes), "--threads", str(threads)),
@@ -101,14 +109,67 @@ def jobs_per_second(stage: Stage, contender: Contender, count: int, delay: float
     return float(count / (stats["last_mail"] - stats["first_page"]))
 
 
+def run() -> Outcome:
+    """Compare with pages that come at once."""
+    contenders = [
+        ours(SLOTS),
+        celery("Celery, prefork", "prefork", 4),
+        celery("Celery, threads", "threads", 8),
+        dramatiq(2, 4),
+    ]
+    figures = _compare(contenders, JOBS, delay=0.0)
+    best = rounds.best_of(figures, [c.name for c in contenders if c.peer])
+    ratio = rounds.ratios(figures["ours"], figures[best])
+    return Outcome(
+        [
+            Finding("throughput", f"ours ÷ {best}", "jobs/s", figures, ratio, TARGET),
+            _memory(contenders, figures),
+            Finding("processor", "CPU time of the workers a job", "ms", _kept(contenders, "cpu")),
+        ]
+    )
+
+
+def run_slow() -> Outcome:
+    """Compare with pages that take 200 ms, every side allowed as much memory as ours takes."""
+    contenders = [
+        ours(SLOW_SLOTS),
+        celery("Celery, prefork", "prefork", 2),
+        celery("Celery, threads", "threads", 32),
+        dramatiq(1, 32),
+    ]
+    figures = _compare(contenders, SLOW_JOBS, delay=SLOW_SECONDS)
+    best = rounds.best_of(figures, [c.name for c in contenders if c.peer])
+    ratio = rounds.ratios(figures["ours"], figures[best])
+    return Outcome(
+        [
+            Finding("throughput", f"ours ÷ {best}", "jobs/s", figures, ratio, SLOW_TARGET),
+            Finding("memory", "memory of all processes", "MB", _kept(contenders, "memory")),
+        ]
+    )
+
+
+def _compare(contenders: list[Contender], count: int, delay: float) -> dict[str, list[float]]:
+    with opened() as stage:
+        return rounds.interleave(
+            {c.name: partial(jobs_per_second, stage, c, count, delay) for c in contenders}
+        )
+
+
+def _memory(contenders: list[Contender], figures: dict[str, list[float]]) -> Finding:
+    """Compare the memory for the same throughput: MB for each job a second."""
+    each = {
+        c.name: [held / speed for held, speed in zip(c.memory, figures[c.name], strict=True)]
+        for c in contenders
+    }
+    celery_ones = [c.name for c in contenders if c.peer == "celery"]
+    leanest = min(celery_ones, key=lambda name: statistics.median(each[name]))
+    ratio = rounds.ratios(each["ours"], each[leanest])
+    return Finding("memory", f"ours ÷ {leanest}", "MB for 1 job/s", each, ratio, 0.6, at_most=True)
+
+
+def _kept(contenders: list[Contender], what: str) -> dict[str, list[float]]:
+    return {contender.name: getattr(contender, what) for contender in contenders}
+
+
 def _taken(stage: Stage, mails: int) -> Callable[[], bool]:
     return lambda: stage.far("/stats")["mails"] >= mails
-
-
-def compare(
-    stage: Stage, contenders: list[Contender], count: int, delay: float
-) -> dict[str, list[float]]:
-    """Run the contenders in interleaved rounds."""
-    return rounds.interleave(
-        {c.name: partial(jobs_per_second, stage, c, count, delay) for c in contenders}
-    )

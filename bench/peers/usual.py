@@ -121,7 +121,7 @@ def _mail(hands: _Hands, kind: str, context: dict[str, Any], job: dict[str, Any]
     message["To"] = job["email"]
     message["Subject"] = written.subject
     message["Date"] = format_datetime(datetime.now(UTC))
-    message["Message-ID"] = f"<{job['run_id']}.{kind}@localhost>"
+    message["Message-ID"] = f"<run.{job['run_id']}.{kind}@localhost>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(written.text)
     message.add_alternative(written.html, subtype="html")

@@ -1,0 +1,42 @@
+"""Runs the benchmarks: `python -m bench [NAME ...]`; without a name, all of them."""
+
+import argparse
+import time
+from collections.abc import Callable
+
+from bench import api, dispatch, growth, latency, parser, report, summary, worker
+from bench.rounds import Outcome
+
+BENCHMARKS: dict[str, Callable[[], Outcome]] = {
+    "worker": worker.run,
+    "worker-slow": worker.run_slow,
+    "parser": parser.run,
+    "api": api.run,
+    "dispatch": dispatch.run,
+    "delay": dispatch.run_delay,
+    "latency": latency.run,
+    "summary": summary.run,
+    "growth": growth.run,
+    "scale": growth.run_scale,
+}
+
+
+def main() -> None:
+    """Run what the arguments name, print each table, and write the results and the page."""
+    reader = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    reader.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    chosen = reader.parse_args().names or list(BENCHMARKS)
+    unknown = set(chosen) - set(BENCHMARKS)
+    if unknown:
+        reader.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    for name in chosen:
+        print(f"{name} ...", flush=True)
+        began = time.monotonic()
+        report.keep(name, BENCHMARKS[name]())
+        print(report.table(name, report.load()))
+        print(f"({time.monotonic() - began:.0f} s)\n", flush=True)
+    report.write_page()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""How cost grows with the ledger, with workers and with slots."""
+
+import statistics
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from sqlalchemy import Connection, Engine
+
+from bench import jobs, rounds
+from bench.dispatch import wait_for_later
+from bench.rounds import Finding, Outcome, Picture, Point
+from bench.stage import Scene, Stage, opened, wait_until
+from bench.worker import ours
+from core.ledger import listings, queries
+from core.ledger.connection import engine
+from core.ledger.listings import Choice
+from core.ledger.transitions import dispatch, mails
+from core.settings import LedgerSettings
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+REPEATS = 15
+DUE = 100
+PER_PAGE = 20
+DEEP = 500
+WORKERS = (1, 2, 3, 4)
+SLOTS = (1, 4, 16, 64)
+SCALE_JOBS = 300
+SLOW_SECONDS = 0.1
+
+Query = Callable[[Connection], object]
+
+
+def run() -> Outcome:
+    """Time each hot query as the ledger grows to a million jobs."""
+    lines: dict[str, list[Point]] = {name: [] for name in _queries()}
+    with opened() as stage, stage.scene() as scene:
+        settings = LedgerSettings(database_url=scene.environment["DATABASE_URL"])
+        ledger = engine(settings, "bench")
+        there = 0
+        for size in SIZES:
+            wait_for_later(scene, size - there)
+            there = size
+            for name, query in _queries().items():
+                lines[name].append((float(size), _milliseconds(ledger, query)))
+        ledger.dispose()
+    title = "Time of the hot queries as the ledger grows"
+    picture = Picture("growth-queries", title, "jobs in the ledger", "ms", lines)
+    return Outcome([_grown(name, line) for name, line in lines.items()], [picture])
+
+
+def _queries() -> dict[str, Query]:
+    mine = Choice(creator_id="user7")
+    return {
+        "due jobs": lambda c: dispatch.take_due(c, DUE),
+        "next moment": queries.seconds_to_next_run,
+        "one job": lambda c: queries.find_job(c, 8, "user7"),
+        "first page": lambda c: listings.list_jobs(c, mine, "-date", PER_PAGE),
+        "count": lambda c: listings.count_jobs(c, mine),
+        "unsent mails": lambda c: mails.claim_mails(c, PER_PAGE, dispatch.PUBLISH_LEASE),
+    }
+
+
+def _milliseconds(ledger: Engine, query: Query) -> float:
+    """Return the median time of a query that is taken back afterwards."""
+    taken = []
+    for _ in range(REPEATS):
+        with ledger.connect() as connection:
+            taken.append(1000 * rounds.seconds(lambda: query(connection)))
+            connection.rollback()
+    return statistics.median(taken)
+
+
+def _grown(name: str, line: list[Point]) -> Finding:
+    sides = {f"{size:,.0f} jobs": [taken] for size, taken in line}
+    return Finding(name, "largest ÷ smallest", "ms", sides, [line[-1][1] / line[0][1]])
+
+
+def run_scale() -> Outcome:
+    """Measure jobs a second with more workers, and with more slots on slow pages."""
+    with opened() as stage:
+        by_workers = [(float(n), _speed(stage, workers=n, slots=8)) for n in WORKERS]
+        by_slots = [
+            (float(n), _speed(stage, workers=1, slots=n, delay=SLOW_SECONDS)) for n in SLOTS
+        ]
+    return Outcome(
+        [_scaled("workers", by_workers), _scaled("slots, pages of 100 ms", by_slots)],
+        [
+            Picture(
+                "growth-workers",
+                "Jobs a second with more worker processes",
+                "workers",
+                "jobs/s",
+                {"pages at once": by_workers},
+                logarithmic=False,
+            ),
+            Picture(
+                "growth-slots",
+                "Jobs a second of one worker with more slots",
+                "slots",
+                "jobs/s",
+                {"pages of 100 ms": by_slots},
+            ),
+        ],
+    )
+
+
+def _scaled(name: str, line: list[Point]) -> Finding:
+    sides = {f"{number:.0f}": [speed] for number, speed in line}
+    return Finding(name, "most ÷ fewest", "jobs/s", sides, [line[-1][1] / line[0][1]])
+
+
+def _speed(stage: Stage, workers: int, slots: int, delay: float = 0.0) -> float:
+    """Return the jobs a second from the first page to the last result, mails left out."""
+    with stage.scene() as scene, ExitStack() as running:
+        jobs.fill_ours(scene, jobs.make(SCALE_JOBS))
+        stage.far(f"/reset?delay={delay}&keep=0")
+        command = ours(slots).commands[0]
+        for _ in range(workers):
+            running.enter_context(scene.process(*command, env=ours(slots).env))
+        wait_until(lambda: _done(scene) == SCALE_JOBS, "all jobs are processed")
+        ended = scene.value("SELECT extract(epoch FROM max(finished_at)) FROM run")
+        return float(SCALE_JOBS / (float(ended) - stage.far("/stats")["first_page"]))
+
+
+def _done(scene: Scene) -> int:
+    return int(scene.value("SELECT count(*) FROM run WHERE status = 'processed'"))
