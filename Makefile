@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EXTRAS := users agendador worker cronjob web dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down status summary test lint fmt bench browser screenshots
+.PHONY: help setup lock demo up down status summary test lint fmt faults bench browser screenshots
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,14 @@ summary: ## Send the summary of the day now, without waiting for 19:00
 
 test: lint browser ## Run every check
 	$(BIN)/pytest
+
+SEED ?= 1
+JOBS ?= 10000
+FAULTS ?= 100
+
+faults: setup ## Kill everything under load and count what is lost (SEED=, JOBS=, FAULTS=)
+	@$(BIN)/python -m tests.faults --seed $(SEED) --jobs $(JOBS) --faults $(FAULTS) \
+		--write docs/reliability.md
 
 lint: setup ## Run the checks that need no servers: style, format, types, imports
 	$(BIN)/ruff check

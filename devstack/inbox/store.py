@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-MAX_MAILS = 20_000
+MAX_MAILS = 50_000
 MAX_BYTES = 512 * 1024 * 1024
 
 

@@ -1,0 +1,1 @@
+"""Nothing is lost: the suite under load while its processes and servers are killed."""

@@ -1,0 +1,234 @@
+"""What the run left behind: nothing may be lost, nothing may be there twice."""
+
+import base64
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from email import message_from_bytes, policy
+from typing import Any
+
+import psycopg2
+
+from core.broker import topology
+from devstack.services import FLASK_AGENDADOR
+from tests.faults.actions import GARBAGE, Faults, Happened
+from tests.faults.load import Load
+from tests.faults.suite import Suite
+from tests.queues import take
+
+POLL_SECONDS = 0.5
+# A mailer notes a mail this soon after the server took it, unless the database is away.
+NOTED_SECONDS = 2.0
+
+UNFINISHED = """
+    SELECT (SELECT count(*) FROM job WHERE status NOT IN ('processed', 'error', 'cancelled'))
+         + (SELECT count(*) FROM run WHERE status NOT IN ('processed', 'error', 'cancelled'))
+         + (SELECT count(*) FROM mail WHERE sent_at IS NULL AND failed_at IS NULL)
+"""
+# Each finds rows that must not exist.
+WRONG = {
+    "jobs not final": """
+        SELECT id FROM job WHERE status NOT IN ('processed', 'error', 'cancelled')""",
+    "runs not final": """
+        SELECT id FROM run WHERE status NOT IN ('processed', 'error', 'cancelled')""",
+    "jobs that are final without exactly one run": """
+        SELECT job.id FROM job LEFT JOIN run ON run.job_id = job.id
+        GROUP BY job.id HAVING count(run.id) <> 1""",
+    "jobs whose state is not their run's": """
+        SELECT job.id FROM job JOIN run ON run.job_id = job.id WHERE run.status <> job.status""",
+    "processed runs without exactly one result": """
+        SELECT run.id FROM run LEFT JOIN result ON result.run_id = run.id
+        WHERE run.status = 'processed' GROUP BY run.id HAVING count(result.id) <> 1""",
+    "results of runs that were not processed": """
+        SELECT result.id FROM result JOIN run ON run.id = result.run_id
+        WHERE run.status <> 'processed'""",
+    "results of another company": """
+        SELECT result.id FROM result JOIN job ON job.id = result.job_id
+        WHERE result.cnpj <> job.cpf_cnpj""",
+    "started runs without exactly one start mail": """
+        SELECT run.id FROM run LEFT JOIN mail ON mail.key = 'run:' || run.id || ':started'
+        WHERE run.started_at IS NOT NULL AND mail.id IS NULL""",
+    "ended runs without exactly one end mail": """
+        SELECT run.id FROM run LEFT JOIN mail ON mail.key = 'run:' || run.id || ':finished'
+        WHERE run.finished_at IS NOT NULL AND mail.id IS NULL""",
+    "mails that were not sent": "SELECT key FROM mail WHERE sent_at IS NULL",
+    "mails of no run": """
+        SELECT key FROM mail WHERE split_part(key, ':', 2) NOT IN (SELECT id::text FROM run)""",
+    "good companies that ended in error": """
+        SELECT job.id, run.error_code, run.error_detail FROM run JOIN job ON job.id = run.job_id
+        WHERE run.status = 'error' AND job.cpf_cnpj NOT LIKE '9999%'
+          AND run.error_code <> 'attempts_exhausted'""",
+}
+FIGURES = {
+    "jobs": "SELECT count(*) FROM job",
+    "processed": "SELECT count(*) FROM job WHERE status = 'processed'",
+    "error": "SELECT count(*) FROM job WHERE status = 'error'",
+    "exhausted": "SELECT count(*) FROM run WHERE error_code = 'attempts_exhausted'",
+    "results": "SELECT count(*) FROM result",
+    "runs claimed more than once": "SELECT count(*) FROM run WHERE attempt > 1",
+    "longest wait of a mail (s)": """
+        SELECT coalesce(max(extract(epoch FROM sent_at - created))::int, 0) FROM mail""",
+    "longest way of a job (s)": """
+        SELECT coalesce(max(extract(epoch FROM run.finished_at - job.created))::int, 0)
+        FROM run JOIN job ON job.id = run.job_id""",
+}
+
+
+@dataclass
+class Verdict:
+    """What is wrong (empty when nothing is), and the figures for the table."""
+
+    wrong: list[str] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def require(self, name: str, found: list[Any]) -> None:
+        """Note what should not be."""
+        if found:
+            shown = ", ".join(str(one) for one in found[:5])
+            self.wrong.append(f"{len(found)} {name}: {shown}")
+
+
+def wait_for_quiet(suite: Suite, seconds: float) -> float:
+    """Wait until nothing is left to do and return the seconds that took; at most `seconds`."""
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        if _rows(suite, UNFINISHED)[0][0] == 0 and _depths(suite)[topology.JOB_CREATED] == 0:
+            break
+        time.sleep(POLL_SECONDS)
+    return time.monotonic() - began
+
+
+def check(suite: Suite, load: Load, faults: Faults) -> Verdict:
+    """Audit the ledger, the queues and the inbox."""
+    verdict = Verdict()
+    for name, question in WRONG.items():
+        verdict.require(name, _rows(suite, question))
+    verdict.figures = {name: _rows(suite, query)[0][0] for name, query in FIGURES.items()}
+    _check_accepted(suite, load, verdict)
+    _check_mails(suite, faults, verdict)
+    _check_queues(suite, verdict)
+    verdict.require("processes that ended by themselves", faults.died)
+    _attempt(verdict, "people cannot log in again", load.log_in_again)
+    return verdict
+
+
+def _check_accepted(suite: Suite, load: Load, verdict: Verdict) -> None:
+    jobs = {row[0]: row[1] for row in _rows(suite, "SELECT idempotency_key, id FROM job")}
+    lost = [key for key, job in load.accepted.items() if jobs.get(key) != job]
+    verdict.require("accepted jobs that are lost or are another", lost)
+    verdict.require("jobs that the API did not accept in three minutes", load.given_up)
+    verdict.require("jobs that nobody sent", sorted(jobs.keys() - load.accepted.keys()))
+
+
+def _check_mails(suite: Suite, faults: Faults, verdict: Verdict) -> None:
+    """Compare the inbox with the ledger; a mail that came twice needs an excuse."""
+    came = _arrivals(suite)
+    keys = {row[0] for row in _rows(suite, "SELECT key FROM mail WHERE sent_at IS NOT NULL")}
+    verdict.require("mails missing in the inbox", sorted(keys - came.keys()))
+    verdict.require("mails in the inbox that the ledger does not know", sorted(came.keys() - keys))
+    excuses: Counter[str] = Counter()
+    for key, moments in came.items():
+        for moment in sorted(moments)[:-1]:
+            excuse = _excuse(moment, faults.happened)
+            excuses[excuse or "none"] += 1
+            if excuse is None:
+                verdict.wrong.append(f"mail twice without a reason: {key} at {moment}")
+    verdict.figures |= {
+        "mails": sum(map(len, came.values())),
+        "mails twice, server died": excuses["server"],
+        "mails twice, mailer died": excuses["mailer"],
+        "mails twice, unexplained": excuses["none"],
+    }
+
+
+def _excuse(moment: float, happened: list[Happened]) -> str | None:
+    """Say which death hid from the ledger that a mail was taken at this moment.
+
+    A mail server may die after it took the mail and before it said so; a mailer after that and
+    before it wrote it down, which it cannot while the database is away.
+    """
+    until = moment + NOTED_SECONDS
+    for away in happened:
+        if away.fault.target == "postgres" and away.began <= until and away.ended >= moment:
+            until = max(until, away.ended + NOTED_SECONDS)
+    for one in happened:
+        if one.fault.kind not in {"kill", "stop"} or not moment - 0.1 <= one.began <= until:
+            continue
+        if one.fault.target == "inbox":
+            return "server"
+        if one.fault.target.startswith("mailer") and (
+            one.fault.kind == "kill" or until > moment + NOTED_SECONDS
+        ):
+            return "mailer"
+    return None
+
+
+def _check_queues(suite: Suite, verdict: Verdict) -> None:
+    depths = _depths(suite)
+    verdict.require("messages left in job_created", [0] * depths[topology.JOB_CREATED])
+    for kind in ("payload_error", "exception_error"):
+        if depths[kind]:
+            events = [event.data for event in take(suite.broker, kind, depths[kind])]
+            verdict.require(f"events in {kind}", [json.dumps(event)[:400] for event in events])
+    verdict.figures["events: database, queue"] = (
+        f"{depths['database_error']}, {depths['queue_error']}"
+    )
+    if depths["database_error"]:
+        # Their jobs were sent again with the same key: replaying them must make none.
+        before = _rows(suite, "SELECT count(*) FROM job")
+        suite.stack.run((*FLASK_AGENDADOR, "errors", "replay", "--all", "database"))
+        if _rows(suite, "SELECT count(*) FROM job") != before:
+            verdict.wrong.append("replaying database errors made jobs a second time")
+    _check_dead_letters(suite, depths[topology.JOB_CREATED_DLQ], verdict)
+
+
+def _check_dead_letters(suite: Suite, depth: int, verdict: Verdict) -> None:
+    letters = take(suite.broker, topology.JOB_CREATED_DLQ, depth) if depth else []
+    exhausted = {
+        str(row[0])
+        for row in _rows(suite, "SELECT id FROM run WHERE error_code = 'attempts_exhausted'")
+    }
+    garbage = [one for one in letters if one.body in GARBAGE]
+    explained = [
+        one for one in letters if one.body not in GARBAGE and one.data.get("run_id") in exhausted
+    ]
+    verdict.figures["dead letters: garbage, exhausted"] = f"{len(garbage)}, {len(explained)}"
+    unexplained = [one.body[:100] for one in letters if one not in garbage and one not in explained]
+    verdict.require("dead letters that the plan does not explain", unexplained)
+
+
+def _arrivals(suite: Suite) -> dict[str, list[float]]:
+    """Return when each mail of a run came, by its key in the ledger."""
+    found: dict[str, list[float]] = {}
+    for path in (suite.home / "inbox").glob("*.json"):
+        caught = json.loads(path.read_text())
+        mail = message_from_bytes(base64.b64decode(caught["content"]), policy=policy.default)
+        if key := mail["X-Entity-Ref-ID"]:
+            moment = datetime.fromisoformat(caught["created"]).timestamp()
+            found.setdefault(str(key), []).append(moment)
+    return found
+
+
+def _depths(suite: Suite) -> dict[str, int]:
+    """Return how many messages each queue holds, the unacknowledged ones included."""
+    listed = suite.control("list_queues", "--no-table-headers", "name", "messages")
+    return {name: int(count) for name, count in (line.split() for line in listed.splitlines())}
+
+
+def _rows(suite: Suite, question: str) -> list[Any]:
+    dsn = suite.database_url.replace("+psycopg2", "")
+    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute(question)
+        return list(cursor.fetchall())
+
+
+def _attempt(verdict: Verdict, name: str, action: Callable[[], None]) -> None:
+    try:
+        action()
+    except OSError as error:  # what `requests` raises is one
+        verdict.wrong.append(f"{name}: {error}")

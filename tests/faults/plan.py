@@ -1,0 +1,75 @@
+"""What goes wrong in a run, and when: the same seed gives the same plan."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+SERVICES = (
+    *("users", "agendador", "agendador-2", "dispatcher", "dispatcher-2"),
+    *("worker", "worker-2", "mailer", "mailer-2"),
+)
+# Each kind of fault with what it can happen to. `kill` is SIGKILL, `stop` the orderly signal (a
+# fast shutdown of PostgreSQL), `freeze` SIGSTOP and SIGCONT: a process or server that hangs.
+CHOICES = (
+    *(("kill", name) for name in SERVICES),
+    *(("stop", name) for name in SERVICES),
+    *(("freeze", name) for name in ("dispatcher", "worker", "mailer", "inbox", "registry")),
+    *(("kill", name) for name in ("rabbitmq", "postgres", "inbox")),
+    *(("stop", name) for name in ("rabbitmq", "postgres", "mongo", "inbox", "registry")),
+    *(("stop_app", "rabbitmq"), ("alarm", "rabbitmq"), ("delete_queue", "rabbitmq")),
+    *(("repeat", "rabbitmq"), ("garbage", "rabbitmq")),
+    *(("slow", "registry"), ("fail", "registry"), ("refuse", "registry")),
+)
+# Those after which the suite is quiet again within half a minute: no lease, no circuit breaker
+# and no put-off mail has to be waited for.
+QUICK = (
+    *(("kill", name) for name in SERVICES if not name.startswith("mailer")),
+    *(("stop", name) for name in SERVICES),
+    *(("kill", name) for name in ("rabbitmq", "postgres")),
+    *(("stop", name) for name in ("postgres", "mongo")),
+    *(("stop_app", "rabbitmq"), ("alarm", "rabbitmq")),
+    *(("repeat", "rabbitmq"), ("garbage", "rabbitmq"), ("slow", "registry")),
+)
+SHORTEST_SECONDS = 0.2
+LONGEST_SECONDS = 5.0
+# The load begins before the first fault and goes on after the last one.
+FIRST_PART = 0.05
+LAST_PART = 0.95
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that goes wrong: `at` seconds after the load began, for `seconds`."""
+
+    at: float
+    kind: str
+    target: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.at:6.1f} s  {self.kind:<13}{self.target:<14}for {self.seconds:.1f} s"
+
+
+def make(
+    seed: int, faults: int, load_seconds: float, choices: tuple[tuple[str, str], ...] = CHOICES
+) -> list[Fault]:
+    """Return the faults of a seed, first to last, spread over the load.
+
+    Every choice comes once before any comes again.
+    """
+    chance = random.Random(seed)
+    chosen = list(islice(_forever(chance, choices), faults))
+    begin, end = FIRST_PART * load_seconds, LAST_PART * load_seconds
+    moments = sorted(chance.uniform(begin, end) for _ in chosen)
+    return [
+        Fault(at, kind, target, chance.uniform(SHORTEST_SECONDS, LONGEST_SECONDS))
+        for at, (kind, target) in zip(moments, chosen, strict=True)
+    ]
+
+
+def _forever(
+    chance: random.Random, choices: tuple[tuple[str, str], ...]
+) -> Iterator[tuple[str, str]]:
+    while True:
+        yield from chance.sample(choices, len(choices))

@@ -1,0 +1,105 @@
+"""The suite of a run: two of every process that may run twice, on servers of its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+
+from devstack import homes, ports, rabbitmq, services
+from devstack.ports import LOOPBACK
+from devstack.process import Program
+from devstack.servers import PORTS, require_answer, start_together
+from devstack.services import _require_heartbeat
+from devstack.stack import PUBLIC_PORTS, Stack
+from tests.clients import Broker, Registry
+
+NOT_NEEDED = ("web", "cronjob")
+SECOND_API = "agendador-2"
+TWICE = ("dispatcher", "worker", "mailer")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The processes and servers of a run."""
+
+    stack: Stack
+
+    @property
+    def home(self) -> Path:
+        """The folder with all state and the logs."""
+        return self.stack.home
+
+    @cached_property
+    def programs(self) -> dict[str, Program]:
+        """Every process and server by name."""
+        first = {n: p for n, p in self.stack.programs().items() if n not in NOT_NEEDED}
+        second = {f"{name}-2": self._second(first[name]) for name in TWICE}
+        return {**first, SECOND_API: self._second_api(first["agendador"]), **second}
+
+    @property
+    def apis(self) -> tuple[str, str]:
+        """The addresses of both agendador APIs."""
+        return self.stack.address("agendador"), self.stack.address(SECOND_API)
+
+    @property
+    def broker(self) -> Broker:
+        """The broker, for looking at its queues."""
+        return Broker(self.stack.servers.broker_url, "")
+
+    @property
+    def registry(self) -> Registry:
+        """The registry simulator's controls."""
+        return Registry(self.stack.servers.registry_url, self.stack.servers.registry_page)
+
+    @property
+    def database_url(self) -> str:
+        """The ledger's address."""
+        return self.stack.servers.database_url(services.DATABASE)
+
+    def up(self) -> None:
+        """Start everything and wait until it is ready."""
+        self.stack.up(without=NOT_NEEDED)
+        start_together(self.programs.values())
+
+    def control(self, *arguments: str) -> str:
+        """Run `rabbitmqctl` on the broker."""
+        return rabbitmq.control(self.home, self.stack.servers.rabbitmq_ports, *arguments)
+
+    def create_queues(self) -> None:
+        """Make the queues that are missing."""
+        self.stack.run(services.CREATE_QUEUES)
+
+    def died(self) -> list[str]:
+        """Return the processes that do not run."""
+        return [name for name, program in self.programs.items() if program.process() is None]
+
+    def _second_api(self, first: Program) -> Program:
+        address = f"{LOOPBACK}:{self.stack.ports[SECOND_API]}"
+        return replace(
+            first,
+            name=SECOND_API,
+            command=(*first.command[:-1], address),
+            ready=partial(require_answer, f"http://{address}/readyz"),
+        )
+
+    def _second(self, first: Program) -> Program:
+        name = f"{first.name}-2"
+        beat = self.home.resolve() / "run" / f"{name}.heartbeat"
+        return replace(
+            first,
+            name=name,
+            env={**first.env, "HEARTBEAT_FILE": str(beat)},
+            prepare=partial(beat.unlink, missing_ok=True),
+            ready=partial(_require_heartbeat, beat),
+        )
+
+
+@contextmanager
+def throwaway() -> Iterator[Suite]:
+    """Give a running suite that is gone, but for its logs after a failure, when the block ends."""
+    with homes.throwaway("faults") as home:
+        names = (*PUBLIC_PORTS, *PORTS, SECOND_API)
+        suite = Suite(Stack(home, ports.remembered(home, names)))
+        suite.up()
+        yield suite
