@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,20 @@ from tests.world import World
 
 LONG = 30.0
 
-Start = Callable[..., threading.Event]
+
+@dataclass(frozen=True)
+class Running:
+    """A dispatcher in a thread."""
+
+    stopping: threading.Event
+    thread: threading.Thread
+
+    def join(self) -> None:
+        self.thread.join(LONG)
+        assert not self.thread.is_alive()
+
+
+Start = Callable[..., Running]
 
 
 @pytest.fixture
@@ -39,9 +53,9 @@ def world(own_world: World) -> World:
 @pytest.fixture
 def start(world: World, declared_broker: Broker) -> Iterator[Start]:
     """Give a starter of dispatchers; `port` is a proxy's, other arguments are settings."""
-    running: list[tuple[threading.Event, threading.Thread]] = []
+    running: list[Running] = []
 
-    def begin(port: int | None = None, **settings: Any) -> threading.Event:
+    def begin(port: int | None = None, **settings: Any) -> Running:
         usual = {
             "database_url": world.engine.url.render_as_string(hide_password=False),
             "broker_url": url_of(declared_broker, port),
@@ -50,16 +64,17 @@ def start(world: World, declared_broker: Broker) -> Iterator[Start]:
         dispatcher = Dispatcher(AgendadorSettings.model_validate(usual | settings))
         stopping = threading.Event()
         thread = threading.Thread(target=dispatcher.run, args=(stopping,))
-        running.append((stopping, thread))
+        running.append(Running(stopping, thread))
         thread.start()
-        return stopping
+        return running[-1]
 
     yield begin
-    for stopping, _ in running:
-        stopping.set()
-    for _, thread in running:
-        thread.join(LONG)
-        assert not thread.is_alive()
+    for each in running:
+        each.stopping.set()
+    # So that they need not wait for the next poll to see it.
+    world.write("NOTIFY ledger_job")
+    for each in running:
+        each.join()
 
 
 @pytest.fixture
@@ -340,13 +355,12 @@ def test_it_stops_and_shows_its_heartbeat_although_there_is_always_more_to_do(
     world.write("CREATE TRIGGER again AFTER INSERT ON run EXECUTE FUNCTION again()")
     world.add()
     beat = tmp_path / "beat"
-    stopping = start(dispatch_window=1_000_000, heartbeat_file=beat)
+    dispatcher = start(dispatch_window=1_000_000, heartbeat_file=beat)
     wait_until(lambda: len(world.rows("SELECT 1 FROM run")) > 20, LONG)
     beat.unlink()
     wait_until(beat.exists, LONG)
-    stopping.set()
-    before = world.rows("SELECT count(*) FROM run")
-    wait_until(lambda: before == (before := world.rows("SELECT count(*) FROM run")), LONG)
+    dispatcher.stopping.set()
+    dispatcher.join()
 
 
 def test_a_fault_that_nobody_thought_of_is_logged_and_survived(
