@@ -21,7 +21,7 @@ from typing import Any
 import pika.exceptions
 import structlog
 from sqlalchemy import Row
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from core import logs
 from core.heartbeat import Heartbeat
@@ -117,7 +117,9 @@ class Lookups:
             self._claim(deliveries)
             self._renew()
             self._heartbeat.beat()
-        except OperationalError as exc:
+        except DBAPIError as exc:
+            if not ledger.is_lost(exc):
+                raise
             # Messages and outcomes are kept; the next turn tries again.
             log.warning("database_lost", error=type(exc.orig).__name__)
             time.sleep(min(TURN_SECONDS, 0.2))
@@ -127,9 +129,9 @@ class Lookups:
             return
         try:
             self._store(self._unsettled)
-        except OperationalError:
-            raise
-        except DBAPIError:
+        except DBAPIError as exc:
+            if ledger.is_lost(exc):
+                raise
             self._store_one_by_one()
         settled, self._unsettled = self._unsettled, []
         self._in_flight.difference_update(outcome.run_id for outcome in settled)
@@ -153,9 +155,9 @@ class Lookups:
         for outcome in self._unsettled:
             try:
                 self._store([outcome])
-            except OperationalError:
-                raise
-            except DBAPIError:
+            except DBAPIError as exc:
+                if ledger.is_lost(exc):
+                    raise
                 log.exception("outcome_refused", run_id=str(outcome.run_id))
                 self._store([_refused(outcome)])
 
@@ -213,7 +215,9 @@ class Lookups:
         try:
             with self._engine.begin() as connection:
                 work.release(connection, list(self._in_flight), self._name)
-        except OperationalError as exc:
+        except DBAPIError as exc:
+            if not ledger.is_lost(exc):
+                raise
             # The broker redelivers the messages, and a redelivered run may be claimed again.
             log.warning("database_lost", error=type(exc.orig).__name__)
         for run_id in self._in_flight:

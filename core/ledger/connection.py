@@ -7,6 +7,7 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions
 from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from core.settings import LedgerSettings
 
@@ -54,6 +55,14 @@ def single(engine: Engine) -> Engine:
     PostgreSQL begins and commits those by itself, which spares two round trips.
     """
     return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def is_lost(error: DBAPIError) -> bool:
+    """Tell whether an error is about the connection, and says nothing of what was asked.
+
+    psycopg2 raises a bare DatabaseError or an InterfaceError, too, when the server dies meanwhile.
+    """
+    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
 
 
 class Listener:
