@@ -110,7 +110,7 @@ class Dispatcher:
         try:
             with connect(self._settings, "dispatcher-depth") as connection:
                 declared = connection.channel().queue_declare(name, passive=True)
-        except (pika.exceptions.AMQPError, OSError):
+        except pika.exceptions.AMQPError:
             return 0
         return int(declared.method.message_count)
 

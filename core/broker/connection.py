@@ -1,6 +1,7 @@
 """Connections to RabbitMQ."""
 
 import pika
+import pika.exceptions
 from pika.adapters.blocking_connection import BlockingConnection
 
 from core.settings import BrokerSettings
@@ -27,4 +28,8 @@ def parameters(settings: BrokerSettings, name: str) -> pika.URLParameters:
 
 def connect(settings: BrokerSettings, name: str) -> BlockingConnection:
     """Open a connection for the calling thread; raises pika.exceptions.AMQPError."""
-    return BlockingConnection(parameters(settings, name))
+    try:
+        return BlockingConnection(parameters(settings, name))
+    except OSError as exc:
+        # A host's name that is not known reaches us as it is.
+        raise pika.exceptions.AMQPConnectionError(str(exc)) from exc
