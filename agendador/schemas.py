@@ -172,7 +172,10 @@ class JobPage(BaseModel):
 
 
 class RunOut(Row):
-    """One occurrence of a job; `attempt` counts how often it was tried."""
+    """One occurrence of a job; `attempt` counts how often it was tried.
+
+    One that waits to be tried again has the reason and `next_attempt_at`.
+    """
 
     id: uuid.UUID
     scheduled_for: Utc
@@ -181,6 +184,7 @@ class RunOut(Row):
     source: str | None
     error_code: str | None
     error_detail: str | None
+    next_attempt_at: Utc | None
     queued_at: Utc | None
     started_at: Utc | None
     finished_at: Utc | None

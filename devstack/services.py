@@ -79,6 +79,8 @@ def environment(servers: Servers, ports: Mapping[str, int]) -> dict[str, str]:
         # Whoever wants the public sources says so in the environment.
         "SOURCES": os.environ.get("SOURCES", "receita"),
         "RECEITA_URL": os.environ.get("RECEITA_URL", servers.registry_page),
+        # The simulator is one source alone, so what it does not know would wait for a day.
+        "NOT_FOUND_RETRIES": os.environ.get("NOT_FOUND_RETRIES", "2,4"),
     }
 
 

@@ -60,7 +60,7 @@ class Trouble:
 TROUBLES = {
     "not_found": Trouble(
         "CNPJ não encontrado",
-        "Mais de uma fonte foi consultada, e todas responderam que este CNPJ não existe.",
+        "As fontes responderam que este CNPJ não existe, a uma segunda pergunta também.",
         "Confira o número. Se ele estiver certo e a empresa for nova, o cadastro pode levar alguns "
         "dias para aparecer.",
     ),

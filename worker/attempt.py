@@ -1,17 +1,19 @@
 """One attempt of a run: look the company up and say how it ended."""
 
 import random
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sqlalchemy import Row
 
 from core import logs
 from core.clock import SAO_PAULO, utc_now
+from core.documents import format_cnpj
 from core.ledger.models import Status
 from core.ledger.transitions.work import Outcome
 from worker.sources.company import Company
-from worker.sources.errors import RateLimited, SourceError
+from worker.sources.errors import HeldBack, NotFound, SourceError
 
 FIRST_RETRY_SECONDS = 5.0
 RETRY_FACTOR = 3.0
@@ -33,13 +35,21 @@ class Lookup(Protocol):
         ...
 
 
-def perform(run: Row[Any], chain: Lookup, max_attempts: int) -> Outcome:
-    """Try a claimed run once and return how it ended; never raises."""
+def perform(
+    run: Row[Any], chain: Lookup, max_attempts: int, not_found_retries: Sequence[float]
+) -> Outcome:
+    """Try a claimed run once and return how it ended; never raises.
+
+    A CNPJ that one source alone did not find is looked for again after so many seconds each.
+    """
     if run.attempt > max_attempts:
         return _ended(run, EXHAUSTED, "O processo foi interrompido em todas as tentativas.")
     asked = utc_now().astimezone(SAO_PAULO)
     try:
         company, source = chain.lookup(run.cpf_cnpj)
+    except NotFound as error:
+        log.info("company_not_found", said_by=error.said_by, before=run.not_found_count)
+        return _missing(run, error, asked, not_found_retries)
     except SourceError as error:
         log.info("lookup_failed", code=error.code, attempt=run.attempt)
         return _failed(run, error, max_attempts)
@@ -61,12 +71,33 @@ def is_exhausted(outcome: Outcome) -> bool:
 
 
 def _failed(run: Row[Any], error: SourceError, max_attempts: int) -> Outcome:
-    if isinstance(error, RateLimited):
+    if isinstance(error, HeldBack):
         seconds = _pause(run.attempt, error.retry_after)
         return _queued(run, error.code, error.reason, seconds, counts=False)
     if error.transient:
         return _later(run, error.code, error.reason, error.retry_after, max_attempts)
     return _ended(run, error.code, error.reason)
+
+
+def _missing(run: Row[Any], error: NotFound, asked: datetime, retries: Sequence[float]) -> Outcome:
+    verb = "responderam" if error.confirmed else "respondeu"
+    said = (
+        f"Em {_written(asked)}, {' e '.join(error.said_by)} {verb} que o CNPJ "
+        f"{format_cnpj(run.cpf_cnpj)} não existe"
+    )
+    if error.confirmed:
+        return _ended(run, error.code, f"{said}. Não voltaremos a procurar por conta própria.")
+    if run.not_found_count >= len(retries):
+        detail = f"{said}, pela {run.not_found_count + 1}ª vez. Não voltaremos a procurar."
+        return _ended(run, error.code, detail)
+    seconds = retries[run.not_found_count]
+    again = _written(asked + timedelta(seconds=seconds))
+    detail = f"{said}. Uma só resposta não é prova: perguntaremos de novo em {again}."
+    return _queued(run, error.code, detail, seconds, counts=False, missing=True)
+
+
+def _written(moment: datetime) -> str:
+    return moment.strftime("%d/%m/%Y às %H:%M")
 
 
 def _later(
@@ -77,7 +108,9 @@ def _later(
     return _queued(run, code, detail, _pause(run.attempt, retry_after), counts=True)
 
 
-def _queued(run: Row[Any], code: str, detail: str, seconds: float, *, counts: bool) -> Outcome:
+def _queued(
+    run: Row[Any], code: str, detail: str, seconds: float, *, counts: bool, missing: bool = False
+) -> Outcome:
     return Outcome(
         run.run_id,
         run.attempt,
@@ -86,6 +119,7 @@ def _queued(run: Row[Any], code: str, detail: str, seconds: float, *, counts: bo
         error_detail=detail,
         retry_in=seconds,
         counts=counts,
+        missing=missing,
     )
 
 

@@ -183,7 +183,12 @@ class Lookups:
             with structlog.contextvars.bound_contextvars(
                 request_id=run.request_id, job_id=run.job_id, run_id=str(run.run_id)
             ):
-                outcome = attempt.perform(run, self._chain, self._settings.max_attempts)
+                outcome = attempt.perform(
+                    run,
+                    self._chain,
+                    self._settings.max_attempts,
+                    self._settings.not_found_retries,
+                )
             self._finished.put(outcome)
             # The first one sets the clock; enough of them need not wait for it.
             clock_is_set = self._settle_at < math.inf

@@ -1,6 +1,9 @@
 """The settings of the worker's processes."""
 
-from pydantic import PositiveInt, SecretStr
+from typing import Annotated
+
+from pydantic import PositiveFloat, PositiveInt, SecretStr, field_validator
+from pydantic_settings import NoDecode
 
 from core.addresses import AddressText
 from core.settings import BrokerSettings, LedgerSettings
@@ -10,11 +13,21 @@ from worker.sources.settings import SourceSettings
 class LookupSettings(BrokerSettings, LedgerSettings, SourceSettings):
     """Settings of `python -m worker lookups`.
 
-    `lookup_slots` is how many pages are fetched at once; `max_attempts` how often a run is tried.
+    `lookup_slots` is how many pages are fetched at once; `max_attempts` how often a run is tried;
+    `not_found_retries` after how many seconds each a CNPJ that one source alone did not find is
+    looked for again.
     """
 
     lookup_slots: PositiveInt = 8
     max_attempts: PositiveInt = 5
+    not_found_retries: Annotated[tuple[PositiveFloat, ...], NoDecode] = (3600, 86400)
+
+    @field_validator("not_found_retries", mode="before")
+    @classmethod
+    def _split_retries(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 class MailerSettings(LedgerSettings):

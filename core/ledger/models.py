@@ -114,6 +114,7 @@ class Run(Base):
     `lease_until` is when whoever moves the run on (the dispatcher that publishes it, the broker
     that holds its message, the worker that claimed it) is presumed gone; the dispatcher then
     publishes it again. `attempt` counts the claims and fences off a worker that was presumed gone.
+    `not_found_count` counts the answers that there is no such CNPJ, each to be seen again later.
     """
 
     __tablename__ = "run"
@@ -124,6 +125,7 @@ class Run(Base):
     priority: Mapped[int] = mapped_column(SmallInteger)
     status: Mapped[Status] = mapped_column(default=Status.CREATED)
     attempt: Mapped[int] = mapped_column(SmallInteger, default=0)
+    not_found_count: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     next_attempt_at: Mapped[datetime | None]
     lease_until: Mapped[datetime | None]
     worker: Mapped[str | None] = mapped_column(String(100))

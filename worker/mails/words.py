@@ -71,9 +71,12 @@ class Trouble:
 TROUBLES = {
     "not_found": Trouble(
         short="CNPJ não encontrado",
-        happened="Mais de uma fonte foi consultada, e todas responderam que este CNPJ não existe.",
-        advice="Confira o número. Se ele estiver certo e a empresa for nova, o cadastro pode levar "
-        "alguns dias para aparecer: agende a consulta de novo mais para a frente.",
+        happened="As fontes responderam que este CNPJ não existe. Uma resposta só não nos basta: "
+        "perguntamos a uma segunda fonte ou, sem ela, de novo mais tarde. O que foi perguntado e "
+        "quando está em “Detalhe”.",
+        advice="Não voltaremos a procurar por conta própria. Confira o número. Se ele estiver "
+        "certo e a empresa for nova, o cadastro pode levar alguns dias para aparecer: agende a "
+        "consulta de novo mais para a frente.",
     ),
     "invalid_cnpj": Trouble(
         short="CNPJ recusado pela fonte",

@@ -124,6 +124,7 @@ def _verdict(errors: list[SourceError]) -> SourceError:
     verdict = next(error for kind in _BY_WEIGHT for error in errors if isinstance(error, kind))
     if isinstance(verdict, NotFound):
         verdict.confirmed = _is_proven_missing(errors)
+        verdict.said_by = tuple(error.source for error in errors if isinstance(error, NotFound))
     return verdict
 
 

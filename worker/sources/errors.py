@@ -41,12 +41,14 @@ class NotFound(SourceError):
     """The source knows no such CNPJ.
 
     Services answer so when their database is down: until a second source has said it too
-    (`confirmed`), it is to be looked for again later.
+    (`confirmed`), it is to be looked for again later. `said_by` names those that said it; the
+    chain sets both.
     """
 
     code = "not_found"
     default_reason = "A fonte não encontrou esse CNPJ."
     confirmed = False
+    said_by: tuple[str, ...] = ()
 
 
 class InvalidCnpj(SourceError):

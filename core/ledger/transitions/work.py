@@ -62,7 +62,8 @@ class Outcome:
 
     `status` is PROCESSED (with `company`, whose keys are COMPANY_FIELDS), ERROR (with
     `error_code`) or QUEUED for another attempt `retry_in` seconds from now; an attempt that never
-    was one, since a limit of ours held it back, does not count.
+    was one, since a limit of ours held it back, does not count. `missing` says that the CNPJ was
+    not found, which is to be seen again: the run counts such answers by themselves.
     """
 
     run_id: uuid.UUID
@@ -73,6 +74,7 @@ class Outcome:
     error_detail: str | None = None
     retry_in: float | None = None
     counts: bool = True
+    missing: bool = False
     company: dict[str, Any] | None = None
 
 
@@ -107,8 +109,8 @@ _CLAIM = text(f"""
         WHERE run.attempt = 1 ORDER BY run.place
         ON CONFLICT (key) DO NOTHING
     )
-    SELECT run.id AS run_id, run.attempt, run.started_at, run.priority, job.id AS job_id,
-           job.cpf_cnpj, job.request_id,
+    SELECT run.id AS run_id, run.attempt, run.not_found_count, run.started_at, run.priority,
+           job.id AS job_id, job.cpf_cnpj, job.request_id,
            pg_notify('{JOB_CHANNEL}', ''), pg_notify('{MAIL_CHANNEL}', '')
     FROM claimed AS run JOIN job ON job.id = run.job_id
     ORDER BY run.place
@@ -141,7 +143,7 @@ _SETTLE = text("""
     WITH outcome AS (
         SELECT * FROM jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS outcome(
             run_id uuid, attempt int, status text, source text, error_code text,
-            error_detail text, retry_in double precision, counts boolean)
+            error_detail text, retry_in double precision, counts boolean, missing boolean)
     ), locked AS MATERIALIZED (
         SELECT job.id FROM job JOIN run ON run.job_id = job.id
         WHERE run.id = ANY(CAST(:run_ids AS uuid[])) ORDER BY job.id FOR NO KEY UPDATE OF job
@@ -149,6 +151,7 @@ _SETTLE = text("""
         UPDATE run
         SET status = outcome.status,
             attempt = run.attempt - CASE WHEN outcome.counts THEN 0 ELSE 1 END,
+            not_found_count = run.not_found_count + CASE WHEN outcome.missing THEN 1 ELSE 0 END,
             source = outcome.source, error_code = outcome.error_code,
             error_detail = outcome.error_detail, lease_until = NULL, worker = NULL,
             next_attempt_at = now() + outcome.retry_in * interval '1 second',
@@ -226,7 +229,7 @@ def claim(
     A run that has ended, was withdrawn, waits for a later attempt or is held by a live worker is
     not claimed; one that this very worker holds is, since it asks for none that it knows to be at
     work. The first attempt queues the start mail. Rows hold run_id, attempt
-    (this one counted), started_at, priority, job_id, cpf_cnpj and request_id.
+    (this one counted), not_found_count, started_at, priority, job_id, cpf_cnpj and request_id.
     """
     values = {
         "run_ids": [delivery.run_id for delivery in deliveries],
