@@ -1,5 +1,6 @@
 """Photographs every page, narrow and wide, into docs/screenshots: `make screenshots`."""
 
+import os
 import random
 import sys
 from contextlib import closing
@@ -24,6 +25,8 @@ from web.formats import today
 FOLDER = ROOT / "docs" / "screenshots"
 NARROW, WIDE = (390, 844), (1280, 860)
 COLOURS = 256
+# In which the browser writes what is its own, such as the dates in fields.
+LANGUAGE = {"LANGUAGE": "pt_BR", "LC_ALL": "pt_BR.UTF-8"}
 TITLES = (
     "Fornecedor de aço", "Transportadora do Vale", "Padaria da esquina", "Gráfica Boa Impressão",
     "Seguradora", "Cliente novo de Gravataí", "Oficina do João", "Limpeza e conservação",
@@ -49,7 +52,9 @@ def main() -> None:
         maria, pages = _live(stack)
         ana, admin_pages = _administer(stack)
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+            browser = playwright.chromium.launch(
+                executable_path=CHROMIUM, args=list(FLAGS), env={**os.environ, **LANGUAGE}
+            )
             for size in (NARROW, WIDE):
                 _photograph(browser, stack, None, OPEN_PAGES, size)
                 _photograph(browser, stack, maria, pages, size)
@@ -68,7 +73,7 @@ def _account(stack: Stack, email: str, password: str) -> Account:
         timeout=TIMEOUT_SECONDS,
     )
     answer.raise_for_status()
-    return Account(replace(MARIA, email=email), stack, answer.json()["data"])
+    return Account(replace(MARIA, email=email, password=password), stack, answer.json()["data"])
 
 
 def _live(stack: Stack) -> tuple[Account, dict[str, str]]:
@@ -225,7 +230,13 @@ def _context(
         **options,  # type: ignore[arg-type]
     )
     if account is not None:
-        account.log_in(context)
+        page = context.new_page()
+        page.goto("/entrar")
+        page.get_by_label("E-mail").fill(account.person.email)
+        page.get_by_label("Senha").fill(account.person.password)
+        page.get_by_role("main").get_by_role("button", name="Entrar").click()
+        page.wait_for_url("**/")
+        page.close()
     return context
 
 
