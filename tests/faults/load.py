@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 180.0
 CREATED = 201
 # One in so many asks for a CNPJ that the source does not serve: errors, each final at once.
 TROUBLE_EVERY = 40
-TROUBLES = (reserved.NOT_FOUND, reserved.CAPTCHA, reserved.OTHER_LAYOUT)
+TROUBLES = (reserved.CAPTCHA, reserved.OTHER_LAYOUT)
 
 
 @dataclass
