@@ -12,6 +12,16 @@ from users.sessions import Sessions
 from users.settings import UsersSettings
 from users.store import Store
 
+DESCRIPTION = """\
+Contas de pessoas e os tokens com que elas usam os serviços.
+
+* `POST /auth` responde `token`, que vale 15 minutos e vai em `Authorization: Bearer <token>`, e \
+`refresh`, que `POST /auth/refresh` troca por outro par; cada um vale uma única vez.
+* Toda resposta é um envelope `{status, resource, message, data}`; um pedido recusado (422) traz \
+também `errors: {campo: [mensagens]}`.
+* Depois de muitas tentativas a resposta é 429, com `Retry-After` em segundos.
+"""
+
 
 class PageNumber(IntegerConverter):
     """A number in an address; a page that no list can have is not found."""
@@ -33,6 +43,7 @@ def create_app() -> APIFlask:
         publisher=publisher,
         checks={"database": made.check_database, "broker": web.broker_check(publisher)},
     )
+    app.config["INFO"] = {"description": DESCRIPTION}
     app.url_map.converters["int"] = PageNumber
     app.extensions["publisher"] = publisher
     services.attach(app, made)

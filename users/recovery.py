@@ -9,7 +9,7 @@ from users.outbox import RESET
 from users.schemas import ForgotIn, ResetIn
 from users.services import services
 
-bp = APIBlueprint("recovery", __name__, tag="Acesso")
+bp = APIBlueprint("recovery", __name__, tag="Senha esquecida")
 
 
 @bp.post("/auth/forgot")
