@@ -73,6 +73,7 @@ def environment(servers: Servers, ports: Mapping[str, int]) -> dict[str, str]:
         "JWKS_URL": f"{users}/.well-known/jwks.json",
         "USERS_URL": users,
         "AGENDADOR_URL": agendador,
+        "WEB_URL": f"http://{LOOPBACK}:{ports['web']}",
         "SMTP_HOST": LOOPBACK,
         "SMTP_PORT": str(servers.ports["smtp"]),
         "SECRETS_DIR": str(_secrets(servers.home)),
