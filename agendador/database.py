@@ -5,10 +5,10 @@ from pathlib import Path
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import make_url
+from sqlalchemy import Connection, make_url
 
 from agendador.settings import AgendadorSettings
-from core.ledger.connection import options
+from core.ledger.connection import options, single
 from core.ledger.models import Base
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -31,3 +31,8 @@ def configure(app: Flask, settings: AgendadorSettings) -> None:
     }
     db.init_app(app)
     migrate.init_app(app)
+
+
+def reading() -> Connection:
+    """Open a connection on which each statement is a transaction of its own."""
+    return single(db.engine).connect()

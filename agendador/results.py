@@ -3,7 +3,7 @@
 from apiflask import APIBlueprint
 from flask import Response
 
-from agendador.database import db
+from agendador.database import reading
 from agendador.schemas import ResultOut, ResultsQuery, shown
 from core import web
 from core.ledger import queries
@@ -25,7 +25,7 @@ bp = APIBlueprint("results", __name__, tag="Resultados")
 def list_results(query_data: ResultsQuery) -> Response:
     """Answer the caller's results, of one job or of all."""
     mine, job_id = caller().user_id, query_data.job_id
-    with db.engine.connect() as connection:
+    with reading() as connection:
         if job_id is not None and queries.find_job(connection, job_id, mine) is None:
             raise JobNotFoundError
         rows = queries.list_results(connection, mine, job_id, query_data.page, query_data.per_page)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, cast, func, select, text
+from sqlalchemy import BigInteger, Connection, Row, bindparam, cast, func, select, text
 
 from core.ledger.models import Base, Status
 
@@ -12,6 +12,10 @@ _JOB = Base.metadata.tables["job"]
 _RUN = Base.metadata.tables["run"]
 _IMPORT = Base.metadata.tables["job_import"]
 _RESULT = Base.metadata.tables["result"]
+
+_ONE_JOB = select(_JOB).where(
+    _JOB.c.id == bindparam("job_id"), _JOB.c.creator_id == bindparam("creator")
+)
 
 _NEXT_RUN = text("""
     SELECT extract(epoch FROM least(
@@ -78,8 +82,7 @@ def count_imports(connection: Connection, creator_id: str, seconds: int) -> int:
 
 def find_job(connection: Connection, job_id: int, creator_id: str) -> Row[Any] | None:
     """Return a job of this creator, or None."""
-    wanted = select(_JOB).where(_JOB.c.id == job_id, _JOB.c.creator_id == creator_id)
-    return connection.execute(wanted).first()
+    return connection.execute(_ONE_JOB, {"job_id": job_id, "creator": creator_id}).first()
 
 
 def list_runs(connection: Connection, job_id: int, page: int, per_page: int) -> Sequence[Row[Any]]:
