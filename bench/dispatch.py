@@ -73,8 +73,8 @@ def wait_for_later(scene: Scene, count: int) -> None:
         """
         INSERT INTO job (title, description, cpf_cnpj, date, priority, status, next_run_at,
                          creator_id, creator_email, request_id)
-        SELECT 'Consulta ' || n, '', '11222333000181', due, n % 6, 'created', due,
-               'user' || n % 1000, 'user' || n % 1000 || '@empresa.example', ''
+        SELECT 'Consulta ' || n, '', '11222333000181', due, mod(n, 6), 'created', due,
+               'user' || mod(n, 1000), 'user' || mod(n, 1000) || '@empresa.example', ''
         FROM generate_series(1, %s) AS n, LATERAL (
             SELECT now() + interval '1 day' + n * interval '1 second' AS due) AS later
         """,
@@ -186,7 +186,7 @@ def _late(scene: Scene) -> float:
         """
         INSERT INTO job (title, description, cpf_cnpj, date, priority, status, next_run_at,
                          creator_id, creator_email, request_id)
-        SELECT 'Agora ' || n, '', '11222333000181', due, n % 6, 'created', due,
+        SELECT 'Agora ' || n, '', '11222333000181', due, mod(n, 6), 'created', due,
                'a', 'a@empresa.example', ''
         FROM generate_series(1, %s) AS n, LATERAL (
             SELECT now() + (%s + n * %s) * interval '1 second' AS due) AS soon

@@ -22,7 +22,8 @@ from devstack.servers import ROOT
 
 IDLE_JOBS = 20
 IDLE_PAUSE = 0.15
-BUSY_JOBS = 120
+BUSY_FIRST = 1_000_000
+BUSY_JOBS = 100
 BUSY_PAUSE = 0.025
 STEPS = ("start mail", "result", "end mail")
 _REFERENCE = re.compile(r"^(?:X-Entity-Ref-ID: |Message-ID: <)run[:.]([^:.]+)[:.](\w+)", re.M)
@@ -38,20 +39,20 @@ def run() -> Outcome:
             running.enter_context(mine.process(*command, env={"LOOKUP_SLOTS": "8"}))
         jobs.fill_peer(theirs, "celery", [])
         running.enter_context(theirs.process(*celery("", "threads", 8).commands[0]))
-        idle = _rounds(stage, mine, theirs, IDLE_JOBS, IDLE_PAUSE)
-        busy = _rounds(stage, mine, theirs, BUSY_JOBS, BUSY_PAUSE)
+        idle = _rounds(stage, mine, theirs, range(IDLE_JOBS), IDLE_PAUSE)
+        busy = _rounds(stage, mine, theirs, range(BUSY_FIRST, BUSY_FIRST + BUSY_JOBS), BUSY_PAUSE)
         jobs.forget_peer(theirs, "celery")
     rate = f"{1 / BUSY_PAUSE:.0f} jobs/s"
     return Outcome([*_findings("idle", idle, 1.0), *_findings(rate, busy, None)])
 
 
 def _rounds(
-    stage: Stage, mine: Scene, theirs: Scene, count: int, pause: float
+    stage: Stage, mine: Scene, theirs: Scene, first: range, pause: float
 ) -> dict[str, list[Delays]]:
     """Return the delays of each side and round."""
     found: dict[str, list[Delays]] = {"ours": [], "Celery": []}
     for number in range(rounds.ROUNDS + 1):
-        ids = range(number * count + 1, (number + 1) * count + 1)
+        ids = range(first.start + number * len(first), first.stop + number * len(first))
         for name, side in (("ours", partial(_ours, mine)), ("Celery", partial(_celery, theirs))):
             stage.far("/reset?delay=0&keep=1")
             delays = side(stage, ids, pause)

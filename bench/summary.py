@@ -54,11 +54,12 @@ def _plan(scene: Scene) -> None:
         """
         INSERT INTO job (title, description, cpf_cnpj, date, priority, status, next_run_at,
                          creator_id, creator_email, request_id)
-        SELECT 'Consulta ' || n, '', '11222333000181', noon, n % 6, 'created', noon,
-               'user' || n % %(users)s, 'user' || n % %(users)s || '@empresa.example', ''
-        FROM generate_series(1, %(jobs)s) AS n, LATERAL (
+        SELECT 'Consulta ' || n, '', '11222333000181', noon, mod(n, 6), 'created', noon,
+               'user' || mod(n, %s), 'user' || mod(n, %s) || '@empresa.example', ''
+        FROM generate_series(1, %s) AS n, LATERAL (
             SELECT date_trunc('day', now()) + interval '15 hours' AS noon) AS today
-        """.replace("%(users)s", str(USERS)).replace("%(jobs)s", str(JOBS))
+        """,
+        (USERS, USERS, JOBS),
     )
     scene.execute("ANALYZE job")
 
