@@ -38,8 +38,11 @@ status: ## Show how each process of the suite is
 summary: ## Send the summary of the day now, without waiting for 19:00
 	@$(BIN)/python -m devstack summary
 
+# Most tests wait for real processes more than they compute, so more run at once than cores.
+TESTS_AT_ONCE ?= 4
+
 test: lint browser ## Run every check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(TESTS_AT_ONCE) --dist loadfile
 
 SEED ?= 1
 JOBS ?= 10000
