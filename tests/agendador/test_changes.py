@@ -24,6 +24,10 @@ def consult(caller: Caller, ledger: Engine, number: int = 1, **fields: Any) -> d
     return dict(result)
 
 
+def change(field: str, severity: str, before: Any, after: Any) -> dict[str, Any]:
+    return {"field": field, "severity": severity, "before": before, "after": after}
+
+
 def test_a_first_result_has_no_changes(maria: Caller, ledger: Engine) -> None:
     assert consult(maria, ledger, **BEFORE)["changes"] == []
 
@@ -35,9 +39,9 @@ def test_a_result_tells_what_changed_since_the_last_one(maria: Caller, ledger: E
     partners = BEFORE["quadro_societario"]
 
     assert consult(maria, ledger, **after)["changes"] == [
-        {"field": "situacao_cadastral", "before": "ATIVA", "after": "BAIXADA"},
-        {"field": "situacao_especial", "before": "", "after": "FALÊNCIA"},
-        {"field": "quadro_societario", "before": partners, "after": []},
+        change("situacao_cadastral", "critical", "ATIVA", "BAIXADA"),
+        change("situacao_especial", "critical", "", "FALÊNCIA"),
+        change("quadro_societario", "high", partners, []),
     ]
     assert consult(maria, ledger, **after)["changes"] == []
 
@@ -60,7 +64,7 @@ def test_another_source_that_says_less_or_in_other_words_is_no_change(
     }
 
     assert consult(maria, ledger, **other)["changes"] == [
-        {"field": "situacao_cadastral", "before": "ATIVA", "after": "INAPTA"}
+        change("situacao_cadastral", "critical", "ATIVA", "INAPTA")
     ]
 
 

@@ -61,6 +61,8 @@ def connection(shared_ledger_url: str) -> Iterator[Connection]:
     )
     engine = create_engine(shared_ledger_url)
     with closing(engine.connect()) as opened:
+        # Other tests leave rows in the ledger that they share.
+        opened.execute(text("TRUNCATE job, mail RESTART IDENTITY CASCADE"))
         for statement in ROWS:
             opened.execute(
                 text(statement.replace("{values}", values)),

@@ -2,12 +2,13 @@
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from core.ledger import changes
 from core.ledger.connection import JOB_CHANNEL, MAIL_CHANNEL
 from core.ledger.models import Status
 from core.ledger.transitions import QUEUE_LEASE, WORK_LEASE
@@ -169,54 +170,29 @@ _SETTLE = text("""
             ELSE settled.status END
         FROM settled WHERE job.id = settled.job_id
     )
-    SELECT settled.id, settled.status, job.id AS job_id, job.recurrence, job.date
+    SELECT settled.id, settled.status, job.id AS job_id, job.creator_id, job.recurrence, job.date
     FROM settled JOIN job ON job.id = settled.job_id
 """)
 
 _COLUMNS = ", ".join(COMPANY_FIELDS)
 
-# What may change of a company; a source that says less than another is no change.
-_TRACKED = tuple(
-    field
-    for field in COMPANY_FIELDS
-    if field not in {"cnpj", "source", "data_pesquisa", "hora_pesquisa", "data_da_base"}
-)
-# What all sources say in the same words, so that results of two of them can be compared.
-_COMPARABLE = (
-    "matriz_filial",
-    "data_abertura",
-    "nome_empresarial",
-    "porte",
-    "cep",
-    "uf",
-    "situacao_cadastral",
-    "data_situacao_cadastral",
-    "capital_social",
-)
+_PREVIOUS = text(f"""
+    SELECT asked.run_id, previous.*
+    FROM unnest(CAST(:run_ids AS uuid[]), CAST(:creator_ids AS text[]), CAST(:cnpjs AS text[]))
+        AS asked(run_id, creator_id, cnpj)
+    CROSS JOIN LATERAL (
+        SELECT source, {", ".join(changes.TRACKED)} FROM result
+        WHERE creator_id = asked.creator_id AND cnpj = asked.cnpj
+        ORDER BY id DESC LIMIT 1
+    ) AS previous
+""")
 
 _STORE_RESULTS = text(f"""
     INSERT INTO result (job_id, run_id, creator_id, creator_email, {_COLUMNS}, changes)
     SELECT run.job_id, run.id, job.creator_id, job.creator_email,
-           {", ".join(f"company.{field}" for field in COMPANY_FIELDS)},
-           coalesce(difference.changes, '[]')
+           {", ".join(f"company.{field}" for field in COMPANY_FIELDS)}, company.changes
     FROM jsonb_populate_recordset(NULL::result, CAST(:companies AS jsonb)) AS company
     JOIN run ON run.id = company.run_id JOIN job ON job.id = run.job_id
-    LEFT JOIN LATERAL (
-        SELECT * FROM result
-        WHERE result.creator_id = job.creator_id AND result.cnpj = company.cnpj
-        ORDER BY result.id DESC LIMIT 1
-    ) AS previous ON true
-    LEFT JOIN LATERAL (
-        SELECT jsonb_agg(jsonb_build_object('field', name, 'before', before, 'after', after)
-                         ORDER BY place) AS changes
-        FROM unnest(CAST(:tracked AS text[])) WITH ORDINALITY AS tracked(name, place),
-             (SELECT to_jsonb(previous) AS was, to_jsonb(company) AS is_now OFFSET 0) AS pair,
-             LATERAL (SELECT was -> name AS before, is_now -> name AS after) AS value
-        WHERE before <> after
-          AND NOT (jsonb_typeof(after) = 'array' AND before @> after AND after @> before)
-          AND (previous.source = company.source
-               OR (name = ANY(:comparable) AND before <> '""' AND after <> '""'))
-    ) AS difference ON previous.id IS NOT NULL
     WHERE run.id = ANY(CAST(:run_ids AS uuid[]))
 """)
 
@@ -265,17 +241,39 @@ def settle(connection: Connection, outcomes: Sequence[Outcome], worker: str) -> 
     told = {"run_ids": run_ids, "outcomes": json.dumps(rows, default=str), "worker": worker}
     settled = connection.execute(_SETTLE, told).all()
     ids = {row.id for row in settled}
-    companies = [
-        {**outcome.company, "run_id": str(outcome.run_id)}
+    companies = {
+        outcome.run_id: outcome.company
         for outcome in outcomes
         if outcome.company is not None and outcome.run_id in ids
-    ]
+    }
     if companies:
-        found = {"run_ids": list(ids), "companies": json.dumps(companies)}
-        compared = {"tracked": list(_TRACKED), "comparable": list(_COMPARABLE)}
-        connection.execute(_STORE_RESULTS, {**found, **compared})
+        _store_results(connection, companies, {row.id: row.creator_id for row in settled})
     ended = [row for row in settled if row.status != Status.QUEUED]
     if ended:
         queue_finished_mails(connection, [row.id for row in ended])
         go_on(connection, [row for row in ended if row.recurrence is not None])
     return ids
+
+
+def _store_results(
+    connection: Connection,
+    companies: Mapping[uuid.UUID, Mapping[str, Any]],
+    creators: Mapping[uuid.UUID, str],
+) -> None:
+    """Store what runs brought and what it changes for whoever made them."""
+    run_ids = list(companies)
+    asked = {
+        "run_ids": run_ids,
+        "creator_ids": [creators[run_id] for run_id in run_ids],
+        "cnpjs": [company["cnpj"] for company in companies.values()],
+    }
+    before = {row.run_id: row._asdict() for row in connection.execute(_PREVIOUS, asked)}
+    rows = [
+        {
+            **company,
+            "run_id": str(run_id),
+            "changes": changes.compare(before[run_id], company) if run_id in before else [],
+        }
+        for run_id, company in companies.items()
+    ]
+    connection.execute(_STORE_RESULTS, {"run_ids": run_ids, "companies": json.dumps(rows)})
