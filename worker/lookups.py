@@ -21,7 +21,6 @@ from typing import Any
 import pika.exceptions
 import structlog
 from sqlalchemy import Row
-from sqlalchemy.exc import DBAPIError
 
 from core import logs
 from core.heartbeat import Heartbeat
@@ -117,11 +116,11 @@ class Lookups:
             self._claim(deliveries)
             self._renew()
             self._heartbeat.beat()
-        except DBAPIError as exc:
+        except ledger.ERRORS as exc:
             if not ledger.is_lost(exc):
                 raise
             # Messages and outcomes are kept; the next turn tries again.
-            log.warning("database_lost", error=type(exc.orig).__name__)
+            log.warning("database_lost", error=type(exc).__name__)
             time.sleep(min(TURN_SECONDS, 0.2))
 
     def _settle(self, deliveries: Deliveries) -> None:
@@ -129,7 +128,7 @@ class Lookups:
             return
         try:
             self._store(self._unsettled)
-        except DBAPIError as exc:
+        except ledger.ERRORS as exc:
             if ledger.is_lost(exc):
                 raise
             self._store_one_by_one()
@@ -155,7 +154,7 @@ class Lookups:
         for outcome in self._unsettled:
             try:
                 self._store([outcome])
-            except DBAPIError as exc:
+            except ledger.ERRORS as exc:
                 if ledger.is_lost(exc):
                     raise
                 log.exception("outcome_refused", run_id=str(outcome.run_id))
@@ -220,11 +219,11 @@ class Lookups:
         try:
             with self._engine.begin() as connection:
                 work.release(connection, list(self._in_flight), self._name)
-        except DBAPIError as exc:
+        except ledger.ERRORS as exc:
             if not ledger.is_lost(exc):
                 raise
             # The broker redelivers the messages, and a redelivered run may be claimed again.
-            log.warning("database_lost", error=type(exc.orig).__name__)
+            log.warning("database_lost", error=type(exc).__name__)
         for run_id in self._in_flight:
             deliveries.requeue(run_id)
         log.info("runs_handed_back", runs=len(self._in_flight))

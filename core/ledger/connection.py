@@ -18,6 +18,15 @@ STATEMENT_TIMEOUT_MS = 30_000
 JOB_CHANNEL = "ledger_job"
 MAIL_CHANNEL = "ledger_mail"
 
+# SQLAlchemy passes on the driver's own error when a connection that returns to the pool is dead.
+ERRORS = (DBAPIError, psycopg2.Error)
+_LOST = (
+    OperationalError,
+    InterfaceError,
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+)
+
 
 def options(name: str) -> dict[str, Any]:
     """Return psycopg2's connection arguments, every timeout set; `name` is shown by PostgreSQL."""
@@ -57,12 +66,14 @@ def single(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
-def is_lost(error: DBAPIError) -> bool:
-    """Tell whether an error is about the connection, and says nothing of what was asked.
+def is_lost(error: Exception) -> bool:
+    """Tell whether one of ERRORS is about the connection, and says nothing of what was asked.
 
     psycopg2 raises a bare DatabaseError or an InterfaceError, too, when the server dies meanwhile.
     """
-    return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(error, _LOST)
 
 
 class Listener:
