@@ -221,8 +221,7 @@ def _depths(suite: Suite) -> dict[str, int]:
 
 
 def _rows(suite: Suite, question: str) -> list[Any]:
-    dsn = suite.database_url.replace("+psycopg2", "")
-    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+    with closing(psycopg2.connect(suite.dsn)) as connection, connection.cursor() as cursor:
         cursor.execute(question)
         return list(cursor.fetchall())
 

@@ -3,11 +3,13 @@
 import random
 import threading
 import time
+from collections.abc import Callable
 
 from tests.faults import audit, plan, suite
 from tests.faults.actions import Faults
 from tests.faults.audit import Verdict
 from tests.faults.load import Load
+from tests.faults.suite import Suite
 
 
 def perform(
@@ -18,10 +20,12 @@ def perform(
     load_seconds: float,
     quiet_seconds: float,
     choices: tuple[tuple[str, str], ...] = plan.CHOICES,
+    afterwards: Callable[[Suite, Load, Faults], None] | None = None,
 ) -> Verdict:
     """Start a suite, load it while the faults of the seed happen, and audit what is left.
 
-    Prints the plan and what came of it. The logs stay in `var/` when something is wrong.
+    Prints the plan and what came of it; `afterwards` gets what was audited. The logs stay in
+    `var/` when something is wrong.
     """
     planned = plan.make(seed, faults, load_seconds, choices)
     print(f"seed {seed}: {jobs} jobs in {load_seconds:.0f} s, {len(planned)} faults")
@@ -42,6 +46,7 @@ def perform(
         verdict.figures |= {
             "accepted": len(load.accepted),
             "answers that were no 201": dict(load.refused),
+            "longest SIGTERM to end (s)": round(max(made.stops.values(), default=0.0), 1),
             "load (s)": round(loaded),
             "quiet after (s)": round(quiet),
         }
@@ -49,6 +54,8 @@ def perform(
         _print(verdict)
         if verdict.wrong:
             raise LostError(verdict, str(running.home / "log"))
+        if afterwards:
+            afterwards(running, load, made)
     return verdict
 
 

@@ -53,9 +53,9 @@ class Suite:
         return Registry(self.stack.servers.registry_url, self.stack.servers.registry_page)
 
     @property
-    def database_url(self) -> str:
-        """The ledger's address."""
-        return self.stack.servers.database_url(services.DATABASE)
+    def dsn(self) -> str:
+        """The ledger's address, for psycopg2."""
+        return self.stack.servers.database_url(services.DATABASE).replace("+psycopg2", "")
 
     def up(self) -> None:
         """Start everything and wait until it is ready."""
