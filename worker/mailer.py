@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg2
 from sqlalchemy import Row
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from core import logs
 from core.heartbeat import Heartbeat
@@ -38,7 +38,9 @@ FIRST_DELAY_SECONDS = 10.0
 DELAY_GROWTH = 3
 LONGEST_DELAY_SECONDS = 3600.0
 
-DATABASE_LOST = (OperationalError, InterfaceError, psycopg2.OperationalError)
+# A server that dies is told by errors of many classes; the mailer waits out all of them, since
+# ending would only leave what it has claimed to its lease.
+DATABASE_LOST = (DBAPIError, psycopg2.Error)
 
 log = logs.logger(__name__)
 

@@ -55,6 +55,8 @@ def engine(
         pool_size=pool_size,
         max_overflow=0,
         pool_pre_ping=checked,
+        # What a statement holds is people's data and must not reach a log.
+        hide_parameters=True,
     )
 
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from typing import Protocol
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from core import logs
@@ -33,7 +33,7 @@ TRIAL_GRACE_SECONDS = 5.0
 
 # These say that the source is not well; the others are answers.
 _TROUBLES = (RateLimited, Unavailable, LayoutChanged, WrongCompany)
-_LEDGER_AWAY = (OperationalError, PoolTimeoutError)
+_LEDGER_AWAY = (DBAPIError, PoolTimeoutError)
 
 log = logs.logger(__name__)
 
