@@ -249,8 +249,9 @@ def _answer_errors(
 
 def report(publisher: Publisher, service: str, error: Exception) -> None:
     """Log an exception that no view handled and send its `exception_error` event."""
-    log.error("unhandled_exception", exc_info=error)
     # Only the frames: the text of an exception may hold what a user typed.
+    stack = "".join(traceback.format_tb(error.__traceback__))
+    log.error("unhandled_exception", type=type(error).__name__, stack=stack)
     events.emit(
         publisher,
         "exception",
@@ -259,7 +260,7 @@ def report(publisher: Publisher, service: str, error: Exception) -> None:
         type=type(error).__name__,
         method=request.method,
         route=request.url_rule.rule if request.url_rule else "unknown",
-        stack="".join(traceback.format_tb(error.__traceback__)),
+        stack=stack,
     )
 
 

@@ -11,7 +11,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 TIMEOUT_SECONDS = 5
-# Processes without HTTP beat at least every 5 seconds (core/heartbeat.py).
+# A healthy loop beats every few seconds (core/heartbeat.py); this bears a slow turn or two.
 STALE_SECONDS = 15
 
 
