@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import strategies as st
 
 from core.ledger.changes import SEVERITIES, TRACKED, compare
 from core.ledger.models import Status
+from core.ledger.transitions import mails
 from core.ledger.transitions.work import COMPANY_FIELDS
 from tests.world import World, company
 
@@ -125,3 +127,30 @@ def test_a_result_is_compared_with_the_last_one_of_its_owner(world: World) -> No
 
     found = [[change["before"] for change in result.changes] for result in world.results()]
     assert found == [[], [], ["A"], []]
+
+
+def test_a_summary_begins_with_what_changed_most_severely(world: World) -> None:
+    told = {"nome_empresarial": "A", "situacao_cadastral": "ATIVA", "email": "a@b.c"}
+    news: list[dict[str, str]] = [
+        {},
+        {"email": "d@e.f"},
+        {"situacao_cadastral": "INAPTA"},
+        {"nome_empresarial": "B"},
+    ]
+    jobs = []
+    for number, changed_fields in enumerate(news):
+        for fields in (told, told | changed_fields):
+            job_id, run_id = world.start()
+            answer = company(cnpj=f"{number:014}", **fields)
+            world.settle(run_id, Status.PROCESSED, company=answer)
+        jobs.append(job_id)
+    unchanged, contact, situation, name = jobs
+    since = world.now() - timedelta(hours=1)
+    with world.engine.connect() as connection:
+        (summary,) = mails.preview_summaries(
+            connection, since.date(), since, since + timedelta(hours=2)
+        )
+
+    listed = [job["job_id"] for job in summary.context["jobs"]]
+    assert listed[:4] == [situation, name, contact, min(listed[3:])]
+    assert unchanged in listed[3:]

@@ -143,6 +143,7 @@ class Job(_Lenient):
     nome_empresarial: Text = ""
     situacao_cadastral: Text = ""
     error_code: Text = ""
+    changes: list[Change] = []
 
 
 class Summary(_Lenient):

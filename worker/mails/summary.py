@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from worker.mails import figures, words
+from worker.mails import company, figures, words
 from worker.mails.contexts import Job, Summary
-from worker.mails.letter import Entry, Group, SummaryLetter, Tone
+from worker.mails.letter import Difference, Entry, Group, SummaryLetter, Tone
+
+MOST_NEWS = 3
 
 
 class _Fate(NamedTuple):
@@ -97,7 +99,7 @@ def _remarks(job: Job, summary: Summary) -> tuple[str, ...]:
     ended = figures.moment_within(summary.day, job.finished_at)
     match job.status:
         case "processed":
-            return (f"concluída {ended}".rstrip(),)
+            return (f"concluída {ended}".rstrip(), _news(job))
         case "error":
             reason = words.trouble(job.status, job.error_code).short
             return (f"{reason}, {ended}" if ended else reason,)
@@ -110,6 +112,22 @@ def _remarks(job: Job, summary: Summary) -> tuple[str, ...]:
         case _:
             due = figures.moment(job.date)
             return (f"agendada para {due}" if due else "agendada", _urgency(job))
+
+
+def _news(job: Job) -> str:
+    """Return which data changed; of a situation also what it was and is."""
+    news = [_change(difference) for difference in company.differences(job.changes)]
+    if not news:
+        return ""
+    more = f" e mais {len(news) - MOST_NEWS}" if len(news) > MOST_NEWS else ""
+    return f"mudou: {', '.join(news[:MOST_NEWS])}{more}"
+
+
+def _change(difference: Difference) -> str:
+    label = difference.label.lower()
+    if difference.label != words.FIELDS["situacao_cadastral"]:
+        return label
+    return f"{label} ({' → '.join((*difference.before, *difference.after))})"
 
 
 def _urgency(job: Job) -> str:

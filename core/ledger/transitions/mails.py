@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from core.ledger.changes import SEVERITIES
 from core.ledger.connection import MAIL_CHANNEL
 
 # The end mail is written after the result, of what the same transaction has stored.
@@ -31,7 +32,8 @@ _FINISHED_MAILS = text(f"""
     SELECT pg_notify('{MAIL_CHANNEL}', '')
 """)
 
-# The job list of a summary is cut here; a mail of thousands of rows helps nobody.
+# The job list of a summary is cut here; a mail of thousands of rows helps nobody. What changed
+# comes first, most severe first.
 SUMMARY_JOBS = 50
 
 _SUMMARIES = text(f"""
@@ -56,7 +58,10 @@ _SUMMARIES = text(f"""
             SELECT FROM preference
             WHERE preference.creator_id = job.creator_id AND NOT preference.summary)
     ), numbered AS (
-        SELECT of_day.*, row_number() OVER (PARTITION BY creator_id ORDER BY date, id) AS place
+        SELECT of_day.*, row_number() OVER (
+            PARTITION BY creator_id ORDER BY
+                array_position(CAST(:severities AS text[]), changes -> 0 ->> 'severity'), date, id
+        ) AS place
         FROM of_day
     ), per_user AS (
         SELECT creator_id, (array_agg(creator_email ORDER BY id DESC))[1] AS recipient,
@@ -134,8 +139,7 @@ def preview_summaries(
     connection: Connection, day: date, since: datetime, until: datetime
 ) -> Sequence[Row[Any]]:
     """Return the summaries of a day (key, recipient, context) without queueing them."""
-    values = {"day": day.isoformat(), "since": since, "until": until}
-    return connection.execute(_SUMMARIES, values).all()
+    return connection.execute(_SUMMARIES, _of_day(day, since, until)).all()
 
 
 def queue_summaries(
@@ -146,9 +150,13 @@ def queue_summaries(
     Who has unsubscribed gets none. Returns how many users have jobs that day and how many
     summaries were queued now; those that an earlier call has queued are not queued again.
     """
-    values = {"day": day.isoformat(), "since": since, "until": until}
-    row = connection.execute(_INSERT_SUMMARIES, values).one()
+    row = connection.execute(_INSERT_SUMMARIES, _of_day(day, since, until)).one()
     return row.users, row.queued
+
+
+def _of_day(day: date, since: datetime, until: datetime) -> dict[str, Any]:
+    bounds = {"day": day.isoformat(), "since": since, "until": until}
+    return bounds | {"severities": list(SEVERITIES)}
 
 
 def claim_mails(connection: Connection, limit: int, lease: timedelta) -> Sequence[Row[Any]]:

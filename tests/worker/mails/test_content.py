@@ -235,6 +235,15 @@ def test_summary_tells_the_day_by_what_became_of_each_job() -> None:
     assert "E mais 2 consultas que não couberam aqui." in text
 
 
+def test_summary_tells_what_changed() -> None:
+    job = {**SUMMARY["jobs"][0], "changes": CHANGES}
+    text = " ".join(plain(mail("summary", {**SUMMARY, "jobs": [job]})).split())
+
+    assert (
+        "mudou: situação cadastral (Ativa → Baixada), capital social, nome fantasia e mais 1"
+    ) in text
+
+
 def test_summary_of_a_day_without_jobs_says_so() -> None:
     message = mail("summary", {"day": "2026-12-01", "total": 0, "counts": {}, "jobs": []})
 
