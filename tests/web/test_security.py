@@ -120,7 +120,7 @@ def test_each_page_that_is_not_open_asks_for_a_log_in(
     for address in addresses:
         answer = client.get(address)
         assert answer.status_code == 302, address
-        assert answer.location.startswith("/entrar?next=%2F"), address
+        assert answer.location.startswith("/entrar?next=/"), address
 
 
 def test_the_cookies_of_tokens_can_be_read_by_no_script_and_come_from_no_other_site(
