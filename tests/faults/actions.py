@@ -44,10 +44,14 @@ DATABASE_ERRORS = (psycopg2.InterfaceError, psycopg2.DatabaseError)
 
 @dataclass
 class Happened:
-    """A fault as it came to be: seconds since the epoch."""
+    """A fault as it came to be, in seconds since the epoch.
+
+    It was begun, had come to pass (a process was gone, say), and was mended.
+    """
 
     fault: Fault
     began: float
+    come: float = 0.0
     ended: float = 0.0
 
 
@@ -88,6 +92,7 @@ class Faults:
             self.happened.append(noted)
             try:
                 with ACTIONS[fault.kind](self, fault):
+                    noted.come = time.time()
                     time.sleep(fault.seconds)
             except Exception as error:  # noqa: BLE001 whatever fails here is told in the report
                 self.troubles.append(f"{fault}: {error!r}"[:500])

@@ -157,7 +157,7 @@ def _excuse(moment: float, happened: list[Happened]) -> str | None:
         if away.fault.target == "postgres" and away.began <= until and away.ended >= moment:
             until = max(until, away.ended + NOTED_SECONDS)
     for one in happened:
-        if one.fault.kind not in {"kill", "stop"} or not moment - 0.1 <= one.began <= until:
+        if one.fault.kind not in {"kill", "stop"} or one.began > until or one.come < moment:
             continue
         if one.fault.target == "inbox":
             return "server"
