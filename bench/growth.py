@@ -12,10 +12,8 @@ from bench.rounds import Finding, Outcome, Picture, Point
 from bench.stage import Scene, Stage, opened, wait_until
 from bench.worker import ours
 from core.ledger import listings, queries
-from core.ledger.connection import engine
 from core.ledger.listings import Choice
-from core.ledger.transitions import dispatch, mails
-from core.settings import LedgerSettings
+from core.ledger.transitions import PUBLISH_LEASE, dispatch, mails
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 REPEATS = 15
@@ -35,7 +33,7 @@ def run() -> Outcome:
     lines: dict[str, list[Point]] = {name: [] for name in _queries()}
     with opened() as stage, stage.scene() as scene:
         settings = LedgerSettings(database_url=scene.environment["DATABASE_URL"])
-        ledger = engine(settings, "bench")
+        ledger = scene.engine()
         there = 0
         for size in SIZES:
             wait_for_later(scene, size - there)
@@ -56,7 +54,7 @@ def _queries() -> dict[str, Query]:
         "one job": lambda c: queries.find_job(c, 8, "user7"),
         "first page": lambda c: listings.list_jobs(c, mine, "-date", PER_PAGE),
         "count": lambda c: listings.count_jobs(c, mine),
-        "unsent mails": lambda c: mails.claim_mails(c, PER_PAGE, dispatch.PUBLISH_LEASE),
+        "unsent mails": lambda c: mails.claim_mails(c, PER_PAGE, PUBLISH_LEASE),
     }
 
 

@@ -15,9 +15,7 @@ from bench import jobs, pages, rounds
 from bench.rounds import Finding, Outcome
 from bench.stage import FLASK, TIMEOUT_SECONDS, Scene, Stage, opened, wait_until
 from bench.worker import celery, ours
-from core.ledger.connection import engine
 from core.ledger.transitions import people
-from core.settings import LedgerSettings
 from devstack.servers import ROOT
 
 IDLE_JOBS = 20
@@ -86,7 +84,7 @@ def _findings(load: str, found: dict[str, list[Delays]], target: float | None) -
 
 def _ours(scene: Scene, stage: Stage, ids: range, pause: float) -> Delays:
     settings = LedgerSettings(database_url=scene.environment["DATABASE_URL"])
-    ledger = engine(settings, "bench")
+    ledger = scene.engine()
     made: dict[int, float] = {}
     for number in ids:
         new = _new_job(number)
@@ -96,7 +94,7 @@ def _ours(scene: Scene, stage: Stage, ids: range, pause: float) -> Delays:
         time.sleep(pause)
     ledger.dispose()
     _wait_for_mails(stage, len(ids))
-    with closing(scene.connect()) as connection, connection.cursor() as cursor:
+    with closing(scene.connect()) as reading, reading.cursor() as cursor:
         cursor.execute("SELECT id::text, job_id, extract(epoch FROM finished_at) FROM run")
         runs = {run: (job_id, float(ended)) for run, job_id, ended in cursor.fetchall()}
     created = {run: made[job_id] for run, (job_id, _) in runs.items() if job_id in made}

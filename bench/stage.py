@@ -17,8 +17,12 @@ import psutil
 import psycopg2
 import psycopg2.extensions
 import requests
+from pydantic import SecretStr
+from sqlalchemy import Engine
 
 from core.broker import topology
+from core.ledger import connection as ledger
+from core.settings import LedgerSettings
 from devstack import homes, ports, postgres
 from devstack.ports import LOOPBACK
 from devstack.process import Program
@@ -121,6 +125,11 @@ class Scene:
             yield psutil.Process(child.pid)
         finally:
             _end(child)
+
+    def engine(self) -> Engine:
+        """Return an engine for the ledger, as the services make it."""
+        url = SecretStr(self.environment["DATABASE_URL"])
+        return ledger.engine(LedgerSettings(database_url=url), "bench")
 
     def connect(self) -> psycopg2.extensions.connection:
         """Open a connection to the ledger, in autocommit."""

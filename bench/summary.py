@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from bench import rounds
 from bench.rounds import Finding, Outcome
 from bench.stage import Scene, Stage, memory, opened, wait_until
-from core.ledger.connection import engine
-from core.settings import LedgerSettings
 from cronjob import summary
 from devstack.ports import LOOPBACK
 from worker.mails import Sealed, render
@@ -25,7 +23,7 @@ def run() -> Outcome:
     with opened() as stage, stage.scene() as scene:
         _plan(scene)
         settings = LedgerSettings(database_url=scene.environment["DATABASE_URL"])
-        ledger = engine(settings, "bench")
+        ledger = scene.engine()
         queueing = rounds.seconds(lambda: summary.queue(ledger, datetime.now(UTC).date()))
         ledger.dispose()
         ready = _ready_made(scene)

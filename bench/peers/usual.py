@@ -74,7 +74,7 @@ def consult(job: dict[str, Any]) -> None:
     """Do one job: mark it, mail, fetch and parse, store and mark, mail."""
     hands = _own_hands()
     hands.cursor.execute(_BEGIN, (job["id"],))
-    started = hands.cursor.fetchone()[0]
+    (started,) = hands.cursor.fetchall()[0]
     hands.ledger.commit()
     context = {
         "job_id": job["id"],
@@ -89,7 +89,7 @@ def consult(job: dict[str, Any]) -> None:
     company = _look_up(hands.session, job["cpf_cnpj"])
     hands.cursor.execute(_STORE, (job["id"], *(_column(company[f]) for f in COMPANY_FIELDS)))
     hands.cursor.execute(_END, (job["id"],))
-    finished = hands.cursor.fetchone()[0]
+    (finished,) = hands.cursor.fetchall()[0]
     hands.ledger.commit()
     context |= {
         "status": "processed",
