@@ -32,7 +32,6 @@ def run() -> Outcome:
     """Time each hot query as the ledger grows to a million jobs."""
     lines: dict[str, list[Point]] = {name: [] for name in _queries()}
     with opened() as stage, stage.scene() as scene:
-        settings = LedgerSettings(database_url=scene.environment["DATABASE_URL"])
         ledger = scene.engine()
         there = 0
         for size in SIZES:

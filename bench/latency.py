@@ -83,7 +83,6 @@ def _findings(load: str, found: dict[str, list[Delays]], target: float | None) -
 
 
 def _ours(scene: Scene, stage: Stage, ids: range, pause: float) -> Delays:
-    settings = LedgerSettings(database_url=scene.environment["DATABASE_URL"])
     ledger = scene.engine()
     made: dict[int, float] = {}
     for number in ids:

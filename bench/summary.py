@@ -22,7 +22,6 @@ def run() -> Outcome:
     """Queue all summaries in one statement, then send them batch by batch."""
     with opened() as stage, stage.scene() as scene:
         _plan(scene)
-        settings = LedgerSettings(database_url=scene.environment["DATABASE_URL"])
         ledger = scene.engine()
         queueing = rounds.seconds(lambda: summary.queue(ledger, datetime.now(UTC).date()))
         ledger.dispose()
