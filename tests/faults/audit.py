@@ -24,6 +24,9 @@ POLL_SECONDS = 0.5
 # A mailer notes a mail this soon after the server took it, unless the database is away.
 NOTED_SECONDS = 2.0
 
+# Whose death can hide that a mail was taken, how that is counted, and of how many mails at most.
+IN_FLIGHT = {"inbox": ("server", 2), "mailer": ("mailer", 1), "mailer-2": ("mailer", 1)}
+
 UNFINISHED = """
     SELECT (SELECT count(*) FROM job WHERE status NOT IN ('processed', 'error', 'cancelled'))
          + (SELECT count(*) FROM run WHERE status NOT IN ('processed', 'error', 'cancelled'))
@@ -132,9 +135,10 @@ def _check_mails(suite: Suite, faults: Faults, verdict: Verdict) -> None:
     verdict.require("mails missing in the inbox", sorted(keys - came.keys()))
     verdict.require("mails in the inbox that the ledger does not know", sorted(came.keys() - keys))
     excuses: Counter[str] = Counter()
+    used: Counter[int] = Counter()
     for key, moments in came.items():
         for moment in sorted(moments)[:-1]:
-            excuse = _excuse(moment, faults.happened)
+            excuse = _excuse(moment, faults.happened, used)
             excuses[excuse or "none"] += 1
             if excuse is None:
                 verdict.wrong.append(f"mail twice without a reason: {key} at {moment}")
@@ -146,11 +150,12 @@ def _check_mails(suite: Suite, faults: Faults, verdict: Verdict) -> None:
     }
 
 
-def _excuse(moment: float, happened: list[Happened]) -> str | None:
+def _excuse(moment: float, happened: list[Happened], used: Counter[int]) -> str | None:
     """Say which death hid from the ledger that a mail was taken at this moment.
 
     A mail server may die after it took the mail and before it said so; a mailer after that and
-    before it wrote it down, which it cannot while the database is away.
+    before it wrote it down, which it cannot while the database is away. A death hides no more
+    than was in flight: one mail of a mailer, one of each mailer at a server; `used` counts them.
     """
     until = moment + NOTED_SECONDS
     for away in happened:
@@ -159,12 +164,11 @@ def _excuse(moment: float, happened: list[Happened]) -> str | None:
     for one in happened:
         if one.fault.kind not in {"kill", "stop"} or one.began > until or one.come < moment:
             continue
-        if one.fault.target == "inbox":
-            return "server"
-        if one.fault.target.startswith("mailer") and (
-            one.fault.kind == "kill" or until > moment + NOTED_SECONDS
-        ):
-            return "mailer"
+        cause, most = IN_FLIGHT.get(one.fault.target, ("", 0))
+        told_in_time = one.fault.kind == "stop" and until == moment + NOTED_SECONDS
+        if used[id(one)] < most and not (cause == "mailer" and told_in_time):
+            used[id(one)] += 1
+            return cause
     return None
 
 
