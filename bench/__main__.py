@@ -1,6 +1,8 @@
 """Runs the benchmarks: `python -m bench [NAME ...]`; without a name, all of them."""
 
 import argparse
+import signal
+import sys
 import time
 from collections.abc import Callable
 
@@ -29,6 +31,8 @@ def main() -> None:
     unknown = set(chosen) - set(BENCHMARKS)
     if unknown:
         reader.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    # Told to stop, it still ends the servers that it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     for name in chosen:
         print(f"{name} ...", flush=True)
         began = time.monotonic()
