@@ -1,4 +1,4 @@
-"""What administrators see and do: error events and queues."""
+"""What administrators see and do: error events, queues and sources."""
 
 from typing import Any, Literal
 
@@ -9,12 +9,13 @@ from pydantic import BaseModel, Field
 
 from agendador import recovery
 from agendador.access import admins_only
-from agendador.database import db
+from agendador.database import db, reading
 from agendador.fields import Utc
 from agendador.schemas import Row, shown
 from agendador.settings import AgendadorSettings
 from core import web
 from core.broker.connection import connect
+from core.ledger import queries
 from core.tokens import signed_in
 
 MAX_LISTED = 500
@@ -49,6 +50,26 @@ class QueueOut(Row):
     oldest: Utc | None
 
 
+class SourceOut(Row):
+    """How a source of companies is doing.
+
+    `state` is `closed` (asked normally), `paused` (it asked us to wait), `open` (it failed and is
+    left alone until `until`) or `half_open` (one worker at a time tries it). `rate_left` is how
+    many questions this minute still bears, null without a limit.
+    """
+
+    name: str
+    per_minute: int
+    state: Literal["closed", "paused", "open", "half_open"]
+    until: Utc | None
+    rate_left: int | None
+    latency_ms: float | None
+    error_share: float | None
+    last_error: str | None
+    last_error_at: Utc | None
+    last_success_at: Utc | None
+
+
 @bp.get("/queues")
 @signed_in
 @admins_only
@@ -59,6 +80,18 @@ def list_queues() -> Response:
     with _broker() as connection:
         states = recovery.queue_states(connection, _namespace(), db.engine)
     return web.answer("queues", "Filas listadas.", [shown(QueueOut, state) for state in states])
+
+
+@bp.get("/sources")
+@signed_in
+@admins_only
+@bp.output(list[SourceOut])  # type: ignore[arg-type] # APIFlask takes a list of models
+@bp.doc(security="bearer", summary="Saúde das fontes", responses=[401, 403])
+def list_sources() -> Response:
+    """Answer how each source that a worker has used is doing."""
+    with reading() as connection:
+        rows = queries.list_sources(connection)
+    return web.answer("sources", "Fontes listadas.", [shown(SourceOut, row) for row in rows])
 
 
 @bp.get("/errors")

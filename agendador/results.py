@@ -1,11 +1,16 @@
 """The results: what the runs brought."""
 
+from typing import Any
+
 from apiflask import APIBlueprint
-from flask import Response
+from flask import Response, current_app
+from sqlalchemy import Row
 
 from agendador.database import reading
 from agendador.schemas import ResultOut, ResultsQuery, shown
+from agendador.settings import AgendadorSettings
 from core import web
+from core.freshness import is_stale
 from core.ledger import queries
 from core.ledger.transitions.people import JobNotFoundError
 from core.tokens import caller, signed_in
@@ -29,4 +34,10 @@ def list_results(query_data: ResultsQuery) -> Response:
         if job_id is not None and queries.find_job(connection, job_id, mine) is None:
             raise JobNotFoundError
         rows = queries.list_results(connection, mine, job_id, query_data.page, query_data.per_page)
-    return web.answer("results", "Resultados listados.", [shown(ResultOut, row) for row in rows])
+    return web.answer("results", "Resultados listados.", [_shown(row) for row in rows])
+
+
+def _shown(row: Row[Any]) -> dict[str, Any]:
+    settings: AgendadorSettings = current_app.extensions["settings"]
+    stale = is_stale(row.data_da_base, row.data_pesquisa, settings.stale_days)
+    return shown(ResultOut, row) | {"stale": stale}

@@ -201,7 +201,10 @@ class Partner(BaseModel):
 
 
 class ResultOut(Row):
-    """What a run brought; unknown is `""` or `[]`, never null."""
+    """What a run brought; unknown is `""` or `[]`, never null.
+
+    `stale` tells that the source's data was old already (STALE_DAYS).
+    """
 
     id: int
     job_id: int
@@ -240,6 +243,7 @@ class ResultOut(Row):
     creator_email: str
     created: Utc
     changes: list[dict[str, Any]]
+    stale: bool = False
 
 
 def shown(kind: type[Row], row: Any) -> dict[str, Any]:

@@ -135,7 +135,7 @@ class Mailer:
         try:
             return render(
                 mail.kind,
-                mail.context,
+                {**mail.context, "stale_days": self._settings.stale_days},
                 key=mail.key,
                 recipient=mail.recipient,
                 sender=self._settings.mail_from,

@@ -6,6 +6,7 @@ from pydantic import PositiveFloat, PositiveInt, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from core.addresses import AddressText
+from core.freshness import STALE_DAYS
 from core.settings import BrokerSettings, LedgerSettings
 from worker.sources.settings import SourceSettings
 
@@ -31,7 +32,11 @@ class LookupSettings(BrokerSettings, LedgerSettings, SourceSettings):
 
 
 class MailerSettings(LedgerSettings):
-    """Settings of `python -m worker mail`; `max_mail_attempts` is how often a mail is tried."""
+    """Settings of `python -m worker mail`.
+
+    `max_mail_attempts` is how often a mail is tried; data older than `stale_days` is told with a
+    warning.
+    """
 
     smtp_host: str = "localhost"
     smtp_port: PositiveInt = 1025
@@ -40,3 +45,4 @@ class MailerSettings(LedgerSettings):
     smtp_starttls: bool = False
     mail_from: AddressText = "Agendador de consultas <agendador@localhost>"
     max_mail_attempts: PositiveInt = 8
+    stale_days: PositiveInt = STALE_DAYS

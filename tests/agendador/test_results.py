@@ -20,7 +20,7 @@ def test_a_result_shows_every_field_of_the_company(maria: Caller, ledger: Engine
 
     assert set(result) == {
         *COMPANY_FIELDS, "id", "job_id", "run_id", "creator_id", "creator_email", "created",
-        "changes",
+        "changes", "stale",
     }  # fmt: skip
     assert result["cnpj"] == cnpj(1)
     assert result["job_id"] == job_id
@@ -53,3 +53,13 @@ def test_results_of_somebody_else_are_not_seen(maria: Caller, joao: Caller, ledg
 
 def test_a_job_without_a_result_has_an_empty_list(maria: Caller) -> None:
     assert maria.get(f"/results?job_id={make(maria)}").json["data"] == []
+
+
+def test_a_result_tells_whether_its_data_was_old_already(maria: Caller, ledger: Engine) -> None:
+    dates = {"2026-11-01": False, "2026-10-01": True, "": False}
+    for base, stale in dates.items():
+        job_id = maria.post("/jobs", json=job()).json["data"]["id"]
+        finish(ledger, job_id, data_da_base=base, data_pesquisa="2026-11-24")
+
+        (result,) = maria.get(f"/results?job_id={job_id}").json["data"]
+        assert result["stale"] is stale

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
+from core.freshness import STALE_DAYS
+
 LONGEST_TEXT = 1000  # characters; more than any name, less than what spoils a mail
 
 # They turn the reading direction of all that follows; names in Hebrew or Arabic do without.
@@ -106,6 +108,8 @@ class Company(_Lenient):
     data_situacao_especial: Text = ""
     quadro_societario: list[Partner] = []
     capital_social: Text = ""
+    data_pesquisa: Text = ""
+    hora_pesquisa: Text = ""
     data_da_base: Text = ""
 
 
@@ -128,6 +132,7 @@ class Finished(Started):
     duration_ms: int | None = None
     company: Company | None = None
     changes: list[Change] = []
+    stale_days: int = STALE_DAYS
 
 
 class Job(_Lenient):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from core.freshness import is_stale
 from worker.mails import company, figures, words
 from worker.mails.contexts import Finished, clip
 from worker.mails.letter import Difference, RunLetter, Section, fact, section
@@ -78,13 +79,24 @@ def _outcome(run: Finished, about: tuple[Section, ...], differences: tuple[Diffe
 
 
 def _story(run: Finished, state: str) -> Section:
-    base = figures.short_date(run.company.data_da_base) if run.company else ""
     failed = run.status != "processed"
     return section(
         "Sua consulta",
         *booking(run, state),
         fact("Terminada em", figures.moment(run.finished_at)),
         fact("Duração", figures.duration(run.duration_ms)),
-        fact("Fonte", words.SOURCES.get(run.source, run.source), base and f"Base de {base}"),
+        fact("Fonte", words.SOURCES.get(run.source, run.source), *_dates(run)),
         fact("Detalhe", clip(run.error_detail, LONGEST_DETAIL) if failed else ""),
     )
+
+
+def _dates(run: Finished) -> tuple[str, ...]:
+    """Return when the source was asked, and how old it says that its data is."""
+    about = run.company
+    if about is None:
+        return ()
+    asked = figures.joined(" às ", figures.short_date(about.data_pesquisa), about.hora_pesquisa)
+    base = figures.short_date(about.data_da_base)
+    stale = is_stale(about.data_da_base, about.data_pesquisa, run.stale_days)
+    warning = f" (atenção: mais de {run.stale_days} dias antes da consulta)" if stale else ""
+    return asked and f"Consultada em {asked}", base and f"Base de {base}{warning}"

@@ -112,6 +112,22 @@ def test_of_a_changed_list_only_what_came_and_what_went_is_told() -> None:
     assert "MARIA" not in news
 
 
+def test_when_the_source_was_asked_and_how_old_its_data_is_are_told() -> None:
+    text = " ".join(plain(mail("finished", FINISHED)).split())
+
+    assert "Consultada em 24/11/2026 às 22:31:04" in text
+    assert "Base de 10/11/2026" in text
+    assert "atenção" not in text
+
+
+def test_data_older_than_the_limit_is_told_with_a_warning() -> None:
+    message = mail("finished", {**FINISHED, "stale_days": 13})
+
+    assert "Base de 10/11/2026 (atenção: mais de 13 dias antes da consulta)" in " ".join(
+        plain(message).split()
+    )
+
+
 def test_a_list_in_another_order_is_no_change() -> None:
     reordered = {
         "field": "atividades_secundarias",

@@ -79,7 +79,8 @@ def test_run_that_brought_a_company_is_told(ledger: Engine) -> None:
     assert "Sócio-Administrador: MARIA DA CONCEIÇÃO" in told
     assert "Terminada em: " in told
     assert "Duração: " in told
-    assert "Fonte:\n  BrasilAPI\n  Base de 10/11/2026\n" in told
+    assert "Fonte:\n  BrasilAPI\n  Consultada em 24/11/2026 às 22:31:04\n" in told
+    assert "  Base de 10/11/2026\n" in told
 
 
 def test_run_that_failed_is_told(ledger: Engine) -> None:
