@@ -30,6 +30,7 @@ from web import (
     sessions,
     words,
 )
+from web.icons import icon
 from web.settings import WebSettings
 
 MAX_FORM_BYTES = 6_000_000
@@ -81,6 +82,7 @@ def create_app() -> APIFlask:
         repetition=repetition,
         theme=accounts.theme,
         today_date=formats.today,
+        icon=icon,
     )
     for module in PAGES:
         app.register_blueprint(module.bp)
