@@ -53,6 +53,8 @@ _COMPARABLE = frozenset(
         "quadro_societario",
     }
 )
+# Longer lists are compared to the letter: each entry with each other would take too long.
+MOST_DOUBTFUL = 500
 _NOTHING_SAID = frozenset({"", "sem motivo"})
 _WILD = frozenset("\ufffd*")
 _ROLE_CODE = re.compile(r"[0-9]+\s*-\s*")
@@ -138,7 +140,8 @@ def _number(text: str) -> str:
 
 def _are_alike(was: frozenset[str], now: frozenset[str]) -> bool:
     gone, come = was - now, now - was
-    if not any(_WILD.intersection(one) for one in gone | come):
+    doubtful = any(_WILD.intersection(one) for one in gone | come)
+    if not doubtful or len(was) + len(now) > MOST_DOUBTFUL:
         return not gone and not come
     return all(any(_may_be(one, other) for other in now) for one in gone) and all(
         any(_may_be(one, other) for other in was) for one in come

@@ -1,8 +1,9 @@
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.ledger.changes import SEVERITIES, TRACKED, compare
@@ -97,6 +98,16 @@ def test_changes_come_with_their_severity_the_most_severe_first() -> None:
     assert list(SEVERITIES) == ["critical", "high", "medium", "low"]
 
 
+def test_lists_without_end_are_compared_in_a_moment() -> None:
+    before = [partner("\ufffd" * 30 + str(number)) for number in range(5_000)]
+    after = [partner("*" * 30 + str(number)) for number in range(5_000)]
+    began = time.process_time()
+
+    changed("quadro_societario", before, after)
+
+    assert time.process_time() - began < 2
+
+
 words = st.text(max_size=20)
 partners = st.lists(st.builds(partner, words, words), max_size=4)
 companies = st.builds(
@@ -110,6 +121,7 @@ companies = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(companies, companies)
 def test_any_two_results_can_be_compared(one: dict[str, Any], other: dict[str, Any]) -> None:
     there = {change["field"] for change in compare(one, other)}
