@@ -15,6 +15,7 @@ from typing import Any
 import pika
 import pymongo
 import pytest
+import structlog
 
 from core.broker import topology
 from devstack import homes, ports, postgres
@@ -33,6 +34,13 @@ NEEDED_BY = {
 }
 MIGRATION_TIMEOUT_SECONDS = 60
 TEMPLATE = "ledger_template"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_tracebacks() -> None:
+    """Let a logged exception take no half a second (rich draws its local variables)."""
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], renderer])
 
 
 @pytest.fixture(scope="session")

@@ -22,10 +22,17 @@ class Proxy:
         self._answers.set()
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
+        self._sweepers: list[threading.Thread] = []
         self._listener = socket.create_server((LOOPBACK, 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
         self.accepted = 0
         self._accept_in_thread()
+
+    @property
+    def connections(self) -> int:
+        """How many connections lead through now."""
+        with self._lock:
+            return len(self._sockets) // 2
 
     def shut(self) -> None:
         """Break every connection and refuse new ones."""
@@ -38,6 +45,9 @@ class Proxy:
                 with suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
         self._answers.set()
+        for sweeper in self._sweepers:
+            sweeper.join()
+        self._sweepers.clear()
 
     def open(self) -> None:
         """Let connections through again."""
@@ -76,7 +86,9 @@ class Proxy:
             ]
             for pump in pumps:
                 pump.start()
-            threading.Thread(target=self._sweep, args=(pumps, client, server), daemon=True).start()
+            sweeper = threading.Thread(target=self._sweep, args=(pumps, client, server))
+            self._sweepers.append(sweeper)
+            sweeper.start()
 
     def _pump(
         self, source: socket.socket, sink: socket.socket, gate: threading.Event | None

@@ -37,12 +37,17 @@ class Deliveries:
         self._arrived: list[Delivery] = []
         self._tags: dict[uuid.UUID, list[int]] = {}
         self._cancelled = False
-        self._channel = self._connection.channel()
-        self._channel.basic_qos(prefetch_count=prefetch)
-        self._channel.add_on_cancel_callback(self._on_cancel)
-        self._consumer = self._channel.basic_consume(
-            settings.broker_namespace + topology.JOB_CREATED, self._on_message
-        )
+        try:
+            self._channel = self._connection.channel()
+            self._channel.basic_qos(prefetch_count=prefetch)
+            self._channel.add_on_cancel_callback(self._on_cancel)
+            self._consumer = self._channel.basic_consume(
+                settings.broker_namespace + topology.JOB_CREATED, self._on_message
+            )
+        except pika.exceptions.AMQPError:
+            # The queue is not there: each new try would leave a connection behind.
+            self.close()
+            raise
 
     def wait(self, seconds: float) -> list[Delivery]:
         """Serve the connection for at most `seconds` and return what has arrived meanwhile.

@@ -54,7 +54,8 @@ class Lookups:
         self._engine = ledger.engine(settings, "lookups", checked=False)
         self._single = ledger.single(self._engine)
         self._heartbeat = Heartbeat(settings.heartbeat_file)
-        self._claimed: queue.SimpleQueue[Row[Any]] = queue.SimpleQueue()
+        # What the slots are to do; None ends one.
+        self._claimed: queue.SimpleQueue[Row[Any] | None] = queue.SimpleQueue()
         self._finished: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._deliveries: Deliveries | None = None
         # What has left the broker and is not settled yet, in this order.
@@ -77,6 +78,13 @@ class Lookups:
                 log.warning("broker_lost", error=type(exc).__name__)
                 self._arrived = []
                 stopping.wait(RECONNECT_SECONDS)
+            except Exception:
+                # The broker delivers again what the closed connection held.
+                log.exception("worker_failed")
+                self._arrived = []
+                stopping.wait(RECONNECT_SECONDS)
+        for _ in range(self._settings.lookup_slots):
+            self._claimed.put(None)
         self._engine.dispose()
         log.info("worker_stopped", worker=self._name)
 
@@ -177,8 +185,7 @@ class Lookups:
         deliveries.settle(dropped)
 
     def _serve_slot(self) -> None:
-        while True:
-            run = self._claimed.get()
+        while (run := self._claimed.get()) is not None:
             with structlog.contextvars.bound_contextvars(
                 request_id=run.request_id, job_id=run.job_id, run_id=str(run.run_id)
             ):

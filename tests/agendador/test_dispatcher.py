@@ -46,11 +46,6 @@ Start = Callable[..., Running]
 
 
 @pytest.fixture
-def world(own_world: World) -> World:
-    return own_world
-
-
-@pytest.fixture
 def start(world: World, declared_broker: Broker) -> Iterator[Start]:
     """Give a starter of dispatchers; `port` is a proxy's, other arguments are settings."""
     running: list[Running] = []
@@ -361,6 +356,7 @@ def test_it_stops_and_shows_its_heartbeat_although_there_is_always_more_to_do(
     wait_until(beat.exists, LONG)
     dispatcher.stopping.set()
     dispatcher.join()
+    world.write("DROP FUNCTION again CASCADE")
 
 
 def test_a_fault_that_nobody_thought_of_is_logged_and_survived(
@@ -378,8 +374,10 @@ def test_a_fault_that_nobody_thought_of_is_logged_and_survived(
         told.extend(capfd.readouterr())
         return "dispatcher_failed" in "".join(told)
 
-    wait_until(logged)
-    world.write("ALTER TABLE mislaid RENAME TO run")
+    try:
+        wait_until(logged)
+    finally:
+        world.write("ALTER TABLE mislaid RENAME TO run")
     assert published(declared_broker)[0].data["id"] == job_id
 
 
