@@ -60,9 +60,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
-    except ValueError as exc:
+        day = date.fromisoformat(text)
+        summary.span(day)
+    except (ValueError, OverflowError) as exc:
         raise argparse.ArgumentTypeError(f"{text} is no date of the form YYYY-MM-DD") from exc
+    return day
 
 
 def _run(engine: Engine, day: date) -> int:
