@@ -266,6 +266,31 @@ def test_a_paused_job_is_not_taken_until_it_is_resumed(world: World) -> None:
     assert [run.id for run in world.take_due()] == [job_id]
 
 
+def test_a_pause_while_an_occurrence_waits_for_its_retry_makes_no_second_run(
+    world: World,
+) -> None:
+    job_id, run_id = world.start(recurrence="FREQ=DAILY")
+    assert world.settle(run_id, Status.QUEUED, retry_in=60, error_code="unavailable")
+    change(world, "pause", job_id)
+    assert world.job(job_id).status == "queued"
+    change(world, "resume", job_id)
+    assert world.job(job_id).next_run_at is None
+    assert world.take_due() == []
+    world.end_pauses()
+    assert [run.run_id for run in world.take_stranded()] == [run_id]
+    assert world.claim(run_id)
+    assert world.settle(run_id, Status.PROCESSED, attempt=2)
+    assert world.job(job_id).next_run_at == world.job(job_id).date > world.now()
+
+
+def test_a_job_with_a_run_under_way_is_not_taken_again(world: World) -> None:
+    job_id = world.add()
+    world.queue()
+    world.write("UPDATE job SET status = 'created', next_run_at = now()")
+    assert world.take_due() == []
+    assert len(world.runs(job_id)) == 1
+
+
 def test_an_ended_job_that_is_run_again_makes_a_second_run(world: World) -> None:
     job_id, run_id = world.start()
     world.settle(run_id, Status.ERROR, error_code="captcha")

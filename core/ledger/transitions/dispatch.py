@@ -27,6 +27,9 @@ _TAKE_DUE = text("""
         FROM room CROSS JOIN LATERAL (
             SELECT * FROM job
             WHERE status = 'created' AND next_run_at <= now() AND priority = room.level
+              AND NOT EXISTS (
+                SELECT FROM run
+                WHERE job_id = job.id AND run.status IN ('created', 'queued', 'processing'))
             ORDER BY next_run_at, id LIMIT room.free
             FOR NO KEY UPDATE SKIP LOCKED
         ) AS job

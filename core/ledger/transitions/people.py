@@ -102,13 +102,16 @@ _CANCEL_RUN = text("""
 _PAUSE = text("""
     WITH withdrawn AS (DELETE FROM run WHERE id = :run_id)
     UPDATE job SET paused = true, next_run_at = NULL, updated = now(),
-                   status = CASE status WHEN 'queued' THEN 'created' ELSE status END
+                   status = CASE WHEN :started THEN status ELSE 'created' END
     WHERE id = :id
 """)
 
 _RESUME = text(f"""
     UPDATE job SET paused = false, updated = now(),
-                   next_run_at = CASE WHEN status = 'created' THEN greatest(date, now()) END
+                   next_run_at = CASE WHEN status = 'created' AND NOT EXISTS (
+                       SELECT FROM run WHERE job_id = job.id
+                       AND run.status IN ('created', 'queued', 'processing')
+                   ) THEN greatest(date, now()) END
     WHERE id = :id
     RETURNING pg_notify('{JOB_CHANNEL}', '')
 """)
@@ -175,12 +178,13 @@ def pause_job(connection: Connection, job_id: int, creator_id: str) -> None:
     if started and job.recurrence is None:
         raise JobStartedError
     run_id = None if run is None or started else run.id
-    connection.execute(_PAUSE, {"id": job_id, "run_id": run_id})
+    connection.execute(_PAUSE, {"id": job_id, "run_id": run_id, "started": started})
 
 
 def resume_job(connection: Connection, job_id: int, creator_id: str) -> None:
     """Let a paused job go on; what it missed meanwhile is made up for once, now.
 
+    An occurrence that is under way yet ends first, and the next one is then its date's.
     Resuming a job that is not paused changes nothing. Raises JobNotFoundError.
     """
     job = _lock(connection, job_id, creator_id)
