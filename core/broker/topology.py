@@ -27,9 +27,6 @@ ERROR_QUEUES = {
     "exception": "exception_error",
 }
 
-# An error queue that nobody reads must not fill the broker's disk; the oldest events go first.
-MAX_ERROR_EVENTS = 100_000
-
 PRECONDITION_FAILED = 406
 
 
@@ -58,10 +55,8 @@ def bindings(namespace: str) -> tuple[Binding, ...]:
     return (
         Binding(n + DEAD_LETTERS_EXCHANGE, JOB_CREATED_DLQ, n + JOB_CREATED_DLQ),
         Binding(n + JOBS_EXCHANGE, JOB_CREATED, n + JOB_CREATED, jobs),
-        *(
-            Binding(n + ERRORS_EXCHANGE, kind, n + queue, {"x-max-length": MAX_ERROR_EVENTS})
-            for kind, queue in ERROR_QUEUES.items()
-        ),
+        # Without arguments: a queue with a maximal length would silently drop what it keeps.
+        *(Binding(n + ERRORS_EXCHANGE, kind, n + queue) for kind, queue in ERROR_QUEUES.items()),
     )
 
 

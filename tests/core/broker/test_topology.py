@@ -51,6 +51,15 @@ def test_a_refused_job_message_becomes_a_dead_letter(broker: Broker) -> None:
     assert dead.body == b"dead"
 
 
+def test_queues_of_errors_that_exist_without_arguments_fit(broker: Broker) -> None:
+    with channel_to(broker) as channel:
+        for queue in topology.ERROR_QUEUES.values():
+            channel.queue_declare(broker.namespace + queue, durable=True)
+    declare(broker)
+    put(broker, "errors-when-create-job-use-case", "database", b"kept")
+    assert depth(broker, "database_error") == 1
+
+
 def test_a_queue_with_other_arguments_is_an_error_that_says_what_to_do(broker: Broker) -> None:
     queue = broker.namespace + "job_created"
     with channel_to(broker) as channel:
