@@ -1,6 +1,7 @@
 """`flask errors`: the recovery worker's commands."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -54,8 +55,9 @@ def group(settings: AgendadorSettings) -> AppGroup:
             raise click.UsageError("give an EVENT_ID or --all KIND")
         with _broker(settings) as connection:
             ids = [event_id] if event_id else _ids(connection, namespace, str(kind))
-            for each in ids:
-                click.echo(f"{each}: {recovery.replay(connection, namespace, each, db.engine)}")
+            outcomes = [_replay(connection, namespace, each) for each in ids]
+        if not all(outcomes):
+            sys.exit(1)
 
     @errors.command("discard")
     @click.argument("event_id")
@@ -65,6 +67,17 @@ def group(settings: AgendadorSettings) -> AppGroup:
             click.echo(f"discarded: {_line(recovery.discard(connection, namespace, event_id))}")
 
     return errors
+
+
+def _replay(connection: BlockingConnection, namespace: str, event_id: str) -> bool:
+    """Make an event good, tell what came of it, and return whether it was made good."""
+    try:
+        outcome = recovery.replay(connection, namespace, event_id, db.engine)
+    except recovery.RecoveryError as exc:
+        click.echo(f"{event_id}: {exc}", err=True)
+        return False
+    click.echo(f"{event_id}: {outcome}")
+    return True
 
 
 def _ids(connection: BlockingConnection, namespace: str, kind: str) -> list[str]:

@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from core.broker import topology
 from core.ledger import queries
+from core.ledger.models import Status
 from core.ledger.transitions import people
 
 DEAD_LETTER = "dead_letter"
@@ -186,6 +187,9 @@ def _run_again(event: Event, ledger: Engine) -> str:
         raise RecoveryError("A mensagem não diz de que consulta é.")
     try:
         with ledger.begin() as connection:
+            job = queries.find_job(connection, job_id, creator_id)
+            if job is not None and job.status == Status.CANCELLED:
+                raise RecoveryError(f"A consulta {job_id} foi cancelada.")
             people.run_job_now(connection, job_id, creator_id)
     except people.JobNotFoundError:
         raise RecoveryError(f"A consulta {job_id} não existe mais.") from None

@@ -138,6 +138,34 @@ def test_a_dead_letter_is_sent_again(
     assert run(app, "list").output == ""
 
 
+def test_a_dead_letter_of_a_cancelled_job_stays_and_cancelled_it_is(
+    app: APIFlask, maria: Caller, declared_broker: Broker
+) -> None:
+    made = maria.post("/jobs", json=job()).json["data"]
+    maria.post(f"/job/{made['id']}/cancel")
+    dead_letter(declared_broker, json.dumps(made).encode(), "letter")
+
+    replayed = run(app, "replay", "letter")
+    assert replayed.exit_code == 1
+    assert "foi cancelada" in replayed.output
+    assert maria.get(f"/job/{made['id']}").json["data"]["status"] == "cancelled"
+    assert "letter" in run(app, "list").output
+
+
+def test_all_that_can_be_made_good_is_although_one_cannot(
+    app: APIFlask, ledger: Engine, declared_broker: Broker
+) -> None:
+    bad = send_event(declared_broker, "database", job=None)
+    good = send_event(declared_broker, "database", job=kept_job())
+
+    replayed = run(app, "replay", "--all", "database")
+    assert replayed.exit_code == 1
+    assert bad in replayed.output
+    assert good in replayed.output
+    assert count(ledger, "job") == 1
+    assert [line.split()[0] for line in run(app, "list").output.splitlines()] == [bad]
+
+
 def test_a_dead_letter_that_nobody_understands_can_be_looked_at(
     app: APIFlask, declared_broker: Broker
 ) -> None:
