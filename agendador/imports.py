@@ -72,8 +72,9 @@ def import_jobs() -> Response:
         return errors.refuse_payload({"file": [str(exc)]})
     with db.engine.begin() as connection:
         limits.check_imports(connection)
-        limits.check_open_jobs(connection, sum(row.job is not None for row in rows))
         data = _make(connection, rows)
+        if data["created"]:
+            limits.check_open_jobs(connection)
         if preview == "true":
             connection.rollback()
             data["rows"] = [row | {"job_id": None} for row in data["rows"]]

@@ -82,8 +82,11 @@ def create_job(json_data: JobIn, headers_data: IdempotencyHeader) -> Response:
     )
     try:
         with db.engine.begin() as connection:
-            limits.check_open_jobs(connection, 1)
-            job_id, _ = people.create_job(connection, new)
+            job_id, is_new = people.create_job(connection, new)
+            if is_new:
+                limits.check_open_jobs(connection)
+            else:
+                _check_same(connection, job_id, new)
             job = _show(connection, job_id)
     except errors.DATABASE_ERRORS as exc:
         raise errors.keep_for_later(new) from exc
@@ -215,6 +218,27 @@ def _rows(connection: Connection, query: JobsQuery, choice: Choice) -> Sequence[
 
 def _cursor(query: JobsQuery, rows: Sequence[Row[Any]]) -> str:
     return cursors.write(query.sort, listings.place_of(rows[-1], query.sort))
+
+
+def _check_same(connection: Connection, job_id: int, new: people.NewJob) -> None:
+    """Raise the refusal (409) of a key that belongs to another request's job.
+
+    A job that was changed since, or has gone on to a later date, may well be the one.
+    """
+    job = queries.find_job(connection, job_id, new.creator_id)
+    if job is None or job.updated != job.created:
+        return
+    asked = new.title, new.description, new.cpf_cnpj, new.priority
+    date = people.first_date(new.recurrence, new.date)
+    went_on = job.recurrence is not None and new.recurrence is not None and job.date > date
+    if (job.title, job.description, job.cpf_cnpj, job.priority) == asked and (
+        went_on or (job.recurrence, job.date) == (new.recurrence, date)
+    ):
+        return
+    raise web.stop(
+        errors.CONFLICT,
+        "Este Idempotency-Key já foi usado em outro pedido. Use uma chave nova para cada consulta.",
+    )
 
 
 def _edit(job_id: int, changes: dict[str, Any]) -> Response:

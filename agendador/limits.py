@@ -14,14 +14,16 @@ TOO_MANY = 429
 HOUR = 3_600
 
 
-def check_open_jobs(connection: Connection, more: int) -> None:
-    """Raise the refusal (409) of so many more jobs if too many would then not have ended."""
+def check_open_jobs(connection: Connection) -> None:
+    """Raise the refusal (409) of jobs just made, if with them too many have not ended.
+
+    The caller's transaction must end with it, so that nothing of the request is kept.
+    """
     limit = _settings().max_open_jobs
-    has = queries.count_open_jobs(connection, caller().user_id, limit)
-    if has + more > limit:
+    if queries.count_open_jobs(connection, caller().user_id, limit + 1) > limit:
         raise web.stop(
             CONFLICT,
-            f"O limite é de {limit} consultas em aberto, e você tem {has}. "
+            f"O limite é de {limit} consultas em aberto, e este pedido passa dele. "
             "Espere algumas terminarem, ou cancele as que não precisa.",
         )
 

@@ -224,6 +224,19 @@ def test_a_rule_without_a_date_refuses_its_row_alone(maria: Caller) -> None:
     assert statuses(send(maria, ended)) == ["refused"]
 
 
+def test_what_was_accepted_at_the_limit_can_be_sent_again(
+    make_app: Callable[..., APIFlask], users: Users
+) -> None:
+    maria = Caller(make_app(MAX_OPEN_JOBS="2").test_client(), users.token(MARIA))
+    body = {"title": "x", "cpf_cnpj": cnpj(5), "date": DATE}
+    key = {"Idempotency-Key": "pedido-1"}
+
+    assert statuses(send(maria, cnpj(1))) == ["created"]
+    for _ in range(2):
+        assert maria.post("/jobs", json=body, headers=key).status_code == 201
+    assert statuses(send(maria, cnpj(1))) == ["existing"]
+
+
 def test_there_is_a_limit_of_open_jobs_and_of_imports(
     make_app: Callable[..., APIFlask], users: Users, ledger: Engine
 ) -> None:
@@ -237,6 +250,7 @@ def test_there_is_a_limit_of_open_jobs_and_of_imports(
     assert statuses(send(maria, cnpj(3))) == ["created"]
     body = {"title": "x", "cpf_cnpj": cnpj(5), "date": DATE}
     assert maria.post("/jobs", json=body).status_code == 409
+    assert count(ledger, "job") == 3
     again = send(maria, cnpj(1))
     assert again.status_code == 429
     assert int(again.headers["Retry-After"]) > 0

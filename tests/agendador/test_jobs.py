@@ -381,6 +381,30 @@ def test_the_same_idempotency_key_makes_one_job(
     assert count(ledger, "job") == 2
 
 
+@pytest.mark.parametrize(
+    "other", [{"title": "Outra"}, {"date": "2032-03-01T09:00:00"}, {"recurrence": "FREQ=DAILY"}]
+)
+def test_an_idempotency_key_of_another_request_is_refused(
+    maria: Caller, ledger: Engine, other: dict[str, Any]
+) -> None:
+    headers = {"Idempotency-Key": "pedido-1"}
+    assert maria.post("/jobs", json=job(), headers=headers).status_code == 201
+
+    refused = maria.post("/jobs", json=job(**other), headers=headers)
+    assert refused.status_code == 409
+    assert "Idempotency-Key" in refused.json["message"]
+    assert count(ledger, "job") == 1
+
+
+def test_a_request_is_the_same_although_its_job_was_changed_since(maria: Caller) -> None:
+    headers = {"Idempotency-Key": "pedido-1"}
+    made = maria.post("/jobs", json=job(), headers=headers).json["data"]
+    maria.patch(f"/job/{made['id']}", json={"title": "Outra"})
+
+    again = maria.post("/jobs", json=job(), headers=headers)
+    assert (again.status_code, again.json["data"]["id"]) == (201, made["id"])
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\tb"])
 def test_a_bad_idempotency_key_is_refused(maria: Caller, ledger: Engine, key: str) -> None:
     answer = maria.post("/jobs", json=job(), headers={"Idempotency-Key": key})
