@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
+from functools import lru_cache
 from itertools import islice
 
 from dateutil.rrule import rrule, rrulestr
@@ -17,9 +18,11 @@ from dateutil.rrule import rrule, rrulestr
 from core.clock import SAO_PAULO
 
 MIN_INTERVAL = timedelta(minutes=15)
-# How far ahead an occurrence is looked for; it bounds the search of a rule that has none.
+# How far ahead an occurrence is looked for.
 HORIZON = timedelta(days=3_660)
 MAX_LENGTH = 200
+# Every month has this day.
+LAST_SURE_DAY = 28
 
 _WEEKDAY = "(MO|TU|WE|TH|FR|SA|SU)"
 _WEEKDAYS = f"{_WEEKDAY}(,{_WEEKDAY}){{0,6}}"
@@ -64,6 +67,7 @@ def parse(text: str) -> str:
     return plain
 
 
+@lru_cache(maxsize=1_024)
 def first(rule: str, date: datetime) -> datetime | None:
     """Return the rule's first occurrence at or after `date`, None when it has none."""
     return next(occurrences(rule, date), None)
@@ -111,18 +115,36 @@ def _parts(rule: str) -> dict[str, str]:
 
 
 def _check_days(parts: dict[str, str]) -> None:
-    freq = parts["FREQ"]
-    if "BYMONTHDAY" in parts and freq != "MONTHLY":
-        raise InvalidRuleError("BYMONTHDAY só vale com FREQ=MONTHLY.")
+    """Refuse days that do not fit the frequency, or might never come.
+
+    dateutil looks for a rule's next occurrence up to the year 9999, so each rule must have one
+    within a few steps; nothing else bounds the search.
+    """
+    freq, every_time = parts["FREQ"], parts.get("INTERVAL", "1") == "1"
+    if "BYMONTHDAY" in parts:
+        _check_days_of_month(parts["BYMONTHDAY"], freq, every_time=every_time)
+        if "BYDAY" in parts:
+            raise InvalidRuleError("Use BYDAY ou BYMONTHDAY, não os dois.")
     if "BYDAY" not in parts:
         return
     if freq not in {"DAILY", "WEEKLY", "MONTHLY"}:
         raise InvalidRuleError("BYDAY só vale com FREQ=DAILY, WEEKLY ou MONTHLY.")
     if freq != "MONTHLY" and not re.fullmatch(_WEEKDAYS, parts["BYDAY"]):
         raise InvalidRuleError("BYDAY com número (como 1MO) só vale com FREQ=MONTHLY.")
-    # Such a rule may have no occurrence at all, which takes dateutil seconds to find out.
-    if freq == "DAILY" and parts.get("INTERVAL", "1") != "1":
+    if freq == "DAILY" and not every_time:
         raise InvalidRuleError("BYDAY com FREQ=DAILY só vale sem INTERVAL.")
+    # dateutil would ask for both at once, which no day is.
+    if len({len(day) > len("MO") for day in parts["BYDAY"].split(",")}) > 1:
+        raise InvalidRuleError("BYDAY: use número em todos os dias, ou em nenhum.")
+    if "5" in parts["BYDAY"] and not every_time:
+        raise InvalidRuleError("BYDAY com o quinto dia (como 5MO) só vale sem INTERVAL.")
+
+
+def _check_days_of_month(days: str, freq: str, *, every_time: bool) -> None:
+    if freq != "MONTHLY":
+        raise InvalidRuleError("BYMONTHDAY só vale com FREQ=MONTHLY.")
+    if not every_time and any(abs(int(day)) > LAST_SURE_DAY for day in days.split(",")):
+        raise InvalidRuleError(f"BYMONTHDAY com INTERVAL só vale até o dia {LAST_SURE_DAY}.")
 
 
 def _until(value: str) -> datetime:

@@ -88,6 +88,11 @@ def test_minutes_are_counted_as_they_pass_through_a_zone_change() -> None:
         ("FREQ=MINUTELY;INTERVAL=1440;BYDAY=MO", "BYDAY"),
         ("FREQ=MONTHLY;BYMONTHDAY=32", "BYMONTHDAY"),
         ("FREQ=DAILY;BYMONTHDAY=1", "BYMONTHDAY"),
+        ("FREQ=MONTHLY;BYMONTHDAY=31;BYDAY=1MO", "não os dois"),
+        ("FREQ=MONTHLY;INTERVAL=12;BYMONTHDAY=30", "até o dia 28"),
+        ("FREQ=MONTHLY;INTERVAL=12;BYMONTHDAY=1,-29", "até o dia 28"),
+        ("FREQ=MONTHLY;INTERVAL=24;BYDAY=1MO,-5FR", "quinto dia"),
+        ("FREQ=MONTHLY;BYDAY=-1MO,TU", "em nenhum"),
         ("FREQ=DAILY;BYHOUR=9", "BYHOUR"),
         ("FREQ=DAILY;BYSECOND=1,2,3", "BYSECOND"),
         ("FREQ=DAILY\nRRULE:FREQ=DAILY", "FREQ"),
@@ -136,11 +141,16 @@ RULES = st.one_of(
     ),
     st.builds("FREQ=DAILY;BYDAY={}".format, WEEKDAYS.map(",".join)),
     st.builds(
-        "FREQ=MONTHLY;INTERVAL={};BYMONTHDAY={};BYDAY={}".format,
-        st.integers(1, 40),
-        st.integers(1, 31),
-        WEEKDAYS.map(",".join),
+        "FREQ=MONTHLY;INTERVAL={};BYMONTHDAY={}".format, st.integers(1, 99), st.integers(-28, -1)
     ),
+    st.builds("FREQ=MONTHLY;BYMONTHDAY={}".format, st.integers(29, 31)),
+    st.builds(
+        "FREQ=MONTHLY;INTERVAL={};BYDAY=-1{}".format,
+        st.integers(1, 99),
+        WEEKDAYS.map(",4".join),
+    ),
+    st.builds("FREQ=MONTHLY;BYDAY=5{}".format, WEEKDAYS.map(",-5".join)),
+    st.builds("FREQ=MONTHLY;INTERVAL={}".format, st.integers(1, 99_999)),
     st.builds("FREQ=YEARLY;INTERVAL={}".format, st.integers(1, 99_999)),
 )
 
