@@ -7,7 +7,6 @@ from typing import Any
 from apiflask import APIFlask, HTTPError
 from flask import Response, current_app, request
 from pika.exceptions import AMQPError
-from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from agendador.recovery import EventNotFoundError, RecoveryError
@@ -15,6 +14,7 @@ from agendador.schemas import JobIn
 from core import logs, web
 from core.broker import events
 from core.broker.publisher import Publisher
+from core.ledger.connection import ERRORS, is_lost
 from core.ledger.transitions import people
 from core.tokens import Caller, caller
 
@@ -25,8 +25,10 @@ WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 # An event keeps this much of each field of a refused payload.
 MAX_VALUE_LENGTH = 1_000
 
-# What SQLAlchemy raises while the database cannot be used.
-DATABASE_ERRORS = (OperationalError, InterfaceError, PoolTimeoutError)
+# What may be raised while the database cannot be used; `is_away` tells whether it is that.
+DATABASE_ERRORS = (*ERRORS, PoolTimeoutError)
+# How long an answer waits for the broker to confirm that it keeps a job.
+CONFIRM_SECONDS = 2.0
 
 log = logs.logger(__name__)
 
@@ -47,6 +49,11 @@ def register(app: APIFlask, publisher: Publisher) -> None:
     for kind in DATABASE_ERRORS:
         app.register_error_handler(kind, _database_away)
     app.register_error_handler(AMQPError, _broker_away)
+
+
+def is_away(error: Exception) -> bool:
+    """Tell whether one of DATABASE_ERRORS says that the database cannot be used."""
+    return isinstance(error, PoolTimeoutError) or is_lost(error)
 
 
 def report_refused(errors: dict[str, list[str]]) -> None:
@@ -78,12 +85,18 @@ def keep_for_later(new: people.NewJob) -> HTTPError:
 
     The event holds all that is needed to make the job later, and its idempotency key: should the
     database have taken it after all, or the client send it again with that key, it is made once.
+    Only what the broker has confirmed is said to be kept.
     """
     job = {**asdict(new), "date": new.date.isoformat()}
-    event_id = events.emit(_publisher(), "database", request_id=new.request_id, job=job)
+    event_id = events.keep(
+        _publisher(), "database", seconds=CONFIRM_SECONDS, request_id=new.request_id, job=job
+    )
     log.warning("job_not_stored", event_id=event_id)
     if event_id is None:
-        return web.stop(UNAVAILABLE, "O banco de dados não respondeu e a consulta não foi criada.")
+        return web.stop(
+            UNAVAILABLE,
+            "O banco de dados não respondeu e o pedido não foi guardado: tente de novo.",
+        )
     error = web.stop(
         UNAVAILABLE,
         "O banco de dados não respondeu. O pedido foi guardado e a consulta será criada na "
@@ -138,5 +151,7 @@ def _broker_away(error: Exception) -> Response:
 
 
 def _database_away(error: Exception) -> Response:
+    if not is_away(error):
+        raise error
     log.warning("database_unavailable", error=type(error).__name__)
     return web.refuse(UNAVAILABLE)

@@ -89,6 +89,8 @@ def create_job(json_data: JobIn, headers_data: IdempotencyHeader) -> Response:
                 _check_same(connection, job_id, new)
             job = _show(connection, job_id)
     except errors.DATABASE_ERRORS as exc:
+        if not errors.is_away(exc):
+            raise
         raise errors.keep_for_later(new) from exc
     return web.answer("jobs", "Consulta agendada.", job, CREATED)
 

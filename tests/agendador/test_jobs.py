@@ -4,9 +4,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg2
 import pytest
 from apiflask import APIFlask
 from sqlalchemy import Engine
+from sqlalchemy.exc import DatabaseError
 
 from core.clock import SAO_PAULO
 from devstack.process import Program
@@ -423,6 +425,32 @@ def test_jobs_are_taken_at_once_while_the_broker_is_down(
     assert maria.post("/jobs", json=job()).status_code == 201
     assert maria.post("/jobs", json=job(priority=9)).status_code == 422
     assert datetime.now(UTC) - began < timedelta(seconds=2)
+
+
+def test_a_job_is_said_to_be_kept_only_if_the_broker_has_it(
+    make_app: Callable[..., APIFlask], users: Users
+) -> None:
+    app = make_app(
+        BROKER_URL=f"amqp://guest:guest@{NOWHERE}/",
+        DATABASE_URL=f"postgresql+psycopg2://nobody@{NOWHERE}/none",
+    )
+    answer = Caller(app.test_client(), users.token(MARIA)).post("/jobs", json=job())
+
+    assert answer.status_code == 503
+    assert "não foi guardado: tente de novo" in answer.json["message"]
+
+
+@pytest.mark.parametrize(("lost", "status"), [(True, 503), (False, 500)])
+def test_a_server_that_dies_is_a_database_that_is_away(
+    app: APIFlask, *, lost: bool, status: int
+) -> None:
+    @app.get("/dies")
+    def dies() -> None:
+        cause = psycopg2.DatabaseError("no message from the libpq")
+        raise DatabaseError("SELECT 1", {}, cause, connection_invalidated=lost)
+
+    app.testing = False
+    assert app.test_client().get("/dies").status_code == status
 
 
 def test_a_job_that_the_database_could_not_take_is_kept(
