@@ -13,9 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 import pika.exceptions
-import psycopg2
 from sqlalchemy import Row
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from agendador.settings import AgendadorSettings
 from core import logs
@@ -34,8 +32,6 @@ CONFIRM_TIMEOUT_SECONDS = 5.0
 RETRY_DELAY = timedelta(seconds=1)
 STRANDED_SECONDS = 0.5
 STRANDED_BATCH = 500
-
-DATABASE_LOST = (OperationalError, InterfaceError, psycopg2.OperationalError)
 
 log = logs.logger(__name__)
 
@@ -60,11 +56,11 @@ class Dispatcher:
             try:
                 self._listener.wait(0 if more else self._seconds_to_next())
                 more = self._turn()
-            except DATABASE_LOST as exc:
-                log.warning("database_lost", error=type(exc).__name__)
-                more = stopping.wait(POLL_SECONDS)
-            except Exception:
-                log.exception("dispatcher_failed")
+            except Exception as exc:
+                if ledger.is_lost(exc):
+                    log.warning("database_lost", error=type(exc).__name__)
+                else:
+                    log.exception("dispatcher_failed")
                 more = stopping.wait(POLL_SECONDS)
         self._publisher.close()
         self._listener.close()

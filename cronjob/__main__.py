@@ -11,11 +11,11 @@ from datetime import date
 from types import FrameType
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 
 from core import logs, settings
 from core.clock import SAO_PAULO, utc_now
 from core.heartbeat import Heartbeat
+from core.ledger.connection import ERRORS, is_lost
 from core.ledger.connection import engine as make_engine
 from core.settings import LedgerSettings
 from cronjob import summary
@@ -39,10 +39,10 @@ def main(arguments: list[str] | None = None) -> int:
     day = chosen.day or utc_now().astimezone(SAO_PAULO).date()
     try:
         return _dry_run(engine, day) if chosen.dry_run else _run(engine, day)
-    except OperationalError as exc:
-        sys.stderr.write(
-            f"the database does not answer ({type(exc.orig).__name__}): nothing done\n"
-        )
+    except ERRORS as exc:
+        if not is_lost(exc):
+            raise
+        sys.stderr.write(f"the database does not answer ({type(exc).__name__}): nothing done\n")
         return DATABASE_UNAVAILABLE
 
 
@@ -104,8 +104,10 @@ def _run_daily(engine: Engine, heartbeat: Heartbeat) -> None:
 def _queue(engine: Engine, day: date) -> bool:
     try:
         users, queued = summary.queue(engine, day)
-    except OperationalError as exc:
-        log.warning("database_lost", error=type(exc.orig).__name__)
+    except ERRORS as exc:
+        if not is_lost(exc):
+            raise
+        log.warning("database_lost", error=type(exc).__name__)
         return False
     log.info("summaries_queued", day=day.isoformat(), users=users, queued=queued)
     return True
