@@ -4,11 +4,12 @@ A test gets what it names: a fresh ledger database, a fresh MongoDB database, a 
 at the broker, an empty inbox. Only the servers that the collected tests need are started.
 """
 
+import logging
 import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -17,7 +18,9 @@ import pymongo
 import pytest
 import structlog
 
+from core import logs
 from core.broker import topology
+from core.settings import Settings
 from devstack import homes, ports, postgres
 from devstack.process import Program
 from devstack.servers import PORTS, ROOT, Servers, start_together
@@ -41,6 +44,31 @@ def plain_tracebacks() -> None:
     """Let a logged exception take no half a second (rich draws its local variables)."""
     renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[*structlog.get_config()["processors"][:-1], renderer])
+
+
+@pytest.fixture
+def usual_logging() -> Iterator[None]:
+    """Leave the logs as they were, for a test that configures them."""
+    root = logging.getLogger()
+    handlers, level, configured = root.handlers[:], root.level, structlog.get_config()
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.configure(**configured)
+    structlog.contextvars.clear_contextvars()
+
+
+@pytest.fixture
+def read_logs(usual_logging: None, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """Give all that this process has logged since the test began, as often as it is called."""
+    logs.configure(Settings(), "test")
+    told: list[str] = []
+
+    def read() -> str:
+        told.extend(capsys.readouterr())
+        return "".join(told)
+
+    return read
 
 
 @pytest.fixture(scope="session")

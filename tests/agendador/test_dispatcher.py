@@ -249,7 +249,7 @@ def test_a_message_that_is_lost_is_published_again_and_one_that_waits_is_not(
 
 
 def test_a_queue_that_is_deleted_is_told_and_recovered_from(
-    world: World, declared_broker: Broker, start: Start, capfd: pytest.CaptureFixture[str]
+    world: World, declared_broker: Broker, start: Start, read_logs: Callable[[], str]
 ) -> None:
     with channel_to(declared_broker) as channel:
         channel.queue_delete(declared_broker.namespace + "job_created")
@@ -261,13 +261,7 @@ def test_a_queue_that_is_deleted_is_told_and_recovered_from(
     assert event.data["request_id"] == event.properties.correlation_id == "r-7"
     assert "createqueue" in event.data["reason"]
     assert world.statuses() == {job_id: "created"}
-    told: list[str] = []
-
-    def tried(times: int) -> bool:
-        told.extend(capfd.readouterr())
-        return "".join(told).count("republishing") >= times
-
-    wait_until(lambda: tried(2))
+    wait_until(lambda: read_logs().count("republishing") >= 2)
     with channel_to(declared_broker) as channel:
         topology.declare(channel.connection, declared_broker.namespace)
     assert published(declared_broker)[0].data["id"] == job_id
@@ -363,19 +357,13 @@ def test_a_fault_that_nobody_thought_of_is_logged_and_survived(
     world: World,
     declared_broker: Broker,
     start: Start,
-    capfd: pytest.CaptureFixture[str],
+    read_logs: Callable[[], str],
 ) -> None:
     start()
     world.write("ALTER TABLE run RENAME TO mislaid")
     job_id = world.add()
-    told: list[str] = []
-
-    def logged() -> bool:
-        told.extend(capfd.readouterr())
-        return "dispatcher_failed" in "".join(told)
-
     try:
-        wait_until(logged)
+        wait_until(lambda: "dispatcher_failed" in read_logs())
     finally:
         world.write("ALTER TABLE mislaid RENAME TO run")
     assert published(declared_broker)[0].data["id"] == job_id

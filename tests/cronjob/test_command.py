@@ -27,7 +27,10 @@ Cronjob = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def cronjob(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    usual_logging: None,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Cronjob:
     """Give a runner of the command: arguments in, exit code and what it printed out."""
     url = world.engine.url.render_as_string(hide_password=False)

@@ -606,19 +606,13 @@ def test_a_worker_that_is_to_stop_while_the_database_is_away_loses_nothing(
 
 
 def test_a_fault_that_nobody_thought_of_is_logged_and_survived(
-    office: Office, start: Start, capfd: pytest.CaptureFixture[str]
+    office: Office, start: Start, read_logs: Callable[[], str]
 ) -> None:
     start()
-    told: list[str] = []
-
-    def logged() -> bool:
-        told.extend(capfd.readouterr())
-        return "worker_failed" in "".join(told)
-
     office.world.write("ALTER TABLE mail RENAME TO mislaid")
     try:
         (run_id,) = office.publish(cnpj(1))
-        wait_until(logged, LONG)
+        wait_until(lambda: "worker_failed" in read_logs(), LONG)
     finally:
         office.world.write("ALTER TABLE mislaid RENAME TO mail")
     assert office.wait(run_id, "processed").attempt == 1

@@ -1,7 +1,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_all
 
@@ -324,19 +324,13 @@ def test_the_broker_may_come_later_than_the_process() -> None:
 
 
 def test_a_wrong_password_is_logged_without_it(
-    declared_broker: Broker, capfd: pytest.CaptureFixture[str]
+    declared_broker: Broker, read_logs: Callable[[], str]
 ) -> None:
     url = declared_broker.url.replace("guest:guest", "guest:girassol")
     publisher = Publisher(BrokerSettings.model_validate({"broker_url": url}), "test")
     try:
         publisher.publish(message("never"))
-        told: list[str] = []
-
-        def logged() -> bool:
-            told.extend(capfd.readouterr())
-            return "broker_lost" in "".join(told)
-
-        wait_until(logged)
-        assert "girassol" not in "".join(told)
+        wait_until(lambda: "broker_lost" in read_logs())
+        assert "girassol" not in read_logs()
     finally:
         publisher.close(timeout=0.1)
