@@ -6,6 +6,7 @@ says so (publisher confirms) and has a queue (`mandatory`); until then it waits 
 is published again after a reconnection, so a consumer may see it twice and must not mind.
 """
 
+import atexit
 import random
 import threading
 from collections import deque
@@ -25,6 +26,7 @@ CAPACITY = 10_000
 MAX_UNCONFIRMED = 1_000
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
+AT_EXIT_SECONDS = 2.0
 
 log = logs.logger(__name__)
 
@@ -89,9 +91,10 @@ class Publisher:
         return future
 
     def start(self) -> None:
-        """Start the connection's thread if it does not run yet."""
+        """Start the connection's thread if it does not run yet; the process's end closes it."""
         with self._lock:
             if self._thread is None:
+                atexit.register(self.close, AT_EXIT_SECONDS)
                 self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
                 self._thread.start()
 
@@ -102,6 +105,7 @@ class Publisher:
 
     def close(self, timeout: float = 5.0) -> None:
         """Stop, after waiting at most `timeout` seconds for what still waits to be confirmed."""
+        atexit.unregister(self.close)
         with self._lock:
             waiting = [future for _, future in (*self._pending, *self._unconfirmed.values())]
         wait(waiting, timeout)

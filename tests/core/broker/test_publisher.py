@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -12,6 +15,7 @@ from core.broker.publisher import BufferFullError, Publisher, RefusedError, Unro
 from core.settings import BrokerSettings
 from devstack.ports import free
 from devstack.process import Program
+from devstack.servers import ROOT
 from tests.clients import Broker
 from tests.proxy import Proxy
 from tests.queues import channel_to, depth, port_of, settings_of, take
@@ -285,6 +289,24 @@ def test_closing_waits_until_all_is_confirmed(declared_broker: Broker) -> None:
     publisher.close(timeout=LONG)
     assert all(future.done() for future in futures)
     assert depth(declared_broker, "job_created") == 1000
+
+
+def test_a_process_that_just_ends_has_published_what_it_had_to(declared_broker: Broker) -> None:
+    code = """
+from core.broker import events
+from core.broker.publisher import Publisher
+from core.settings import BrokerSettings, load
+events.emit(Publisher(load(BrokerSettings), "test"), "queue", request_id="last words")
+"""
+    settings = {"BROKER_URL": declared_broker.url, "BROKER_NAMESPACE": declared_broker.namespace}
+    subprocess.run(  # noqa: S603 our own
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, **settings},
+        check=True,
+        timeout=60,
+    )
+    assert depth(declared_broker, "queue_error") == 1
 
 
 def test_closing_without_a_broker_takes_no_longer_than_it_may(
