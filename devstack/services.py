@@ -77,11 +77,19 @@ def environment(servers: Servers, ports: Mapping[str, int]) -> dict[str, str]:
         "SMTP_HOST": LOOPBACK,
         "SMTP_PORT": str(servers.ports["smtp"]),
         "SECRETS_DIR": str(_secrets(servers.home)),
-        # Whoever wants the public sources says so in the environment.
-        "SOURCES": os.environ.get("SOURCES", "receita"),
-        "RECEITA_URL": os.environ.get("RECEITA_URL", servers.registry_page),
+        **_sources(servers),
         # The simulator is one source alone, so what it does not know would wait for a day.
         "NOT_FOUND_RETRIES": os.environ.get("NOT_FOUND_RETRIES", "2,4"),
+    }
+
+
+def _sources(servers: Servers) -> dict[str, str]:
+    """Return the simulator as the one source, unless the environment names sources."""
+    if "SOURCES" in os.environ:
+        return {"SOURCES": os.environ["SOURCES"]}
+    return {
+        "SOURCES": "receita",
+        "RECEITA_URL": os.environ.get("RECEITA_URL", servers.registry_page),
     }
 
 

@@ -29,7 +29,14 @@ def test_a_company_shows_its_latest_result_and_its_history(
 
     assert data["latest"]["situacao_cadastral"] == "BAIXADA"
     assert [moment["changes"] for moment in data["timeline"]] == [
-        [{"field": "situacao_cadastral", "before": "ATIVA", "after": "BAIXADA"}],
+        [
+            {
+                "field": "situacao_cadastral",
+                "before": "ATIVA",
+                "after": "BAIXADA",
+                "severity": "critical",
+            }
+        ],
         [],
     ]
     assert maria.get("/companies/00.000.001/0001-36").json["data"] == data
