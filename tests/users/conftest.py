@@ -28,6 +28,8 @@ def environment(mongo_url: str, mongo_database: str) -> dict[str, str]:
         "BROKER_URL": "amqp://guest:guest@127.0.0.1:9/",
         "LOG_LEVEL": "WARNING",
         "WEB_URL": "https://agendador.example",
+        # Nor does a mail server: no test may write to whoever listens on the usual port.
+        "SMTP_PORT": "9",
     }
 
 
