@@ -61,6 +61,12 @@ DatabaseUrl = Annotated[
 MongoUrl = Annotated[SecretStr, _with_scheme("mongodb", "mongodb+srv")]
 
 
+def _in_a_folder(file: Path) -> Path:
+    if not file.parent.is_dir():
+        raise ValueError("its folder does not exist")
+    return file
+
+
 class Settings(BaseSettings):
     """What every process has. URLs that hold a password are secrets and never printed."""
 
@@ -68,7 +74,7 @@ class Settings(BaseSettings):
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "console"] = "auto"
-    heartbeat_file: Path | None = None
+    heartbeat_file: Annotated[Path, AfterValidator(_in_a_folder)] | None = None
 
 
 class BrokerSettings(Settings):

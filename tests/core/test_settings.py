@@ -103,6 +103,15 @@ def test_a_bad_choice_tells_the_good_ones(
     assert "LOUD" not in told
 
 
+def test_a_heartbeat_needs_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HEARTBEAT_FILE", str(tmp_path / "beat"))
+    assert settings.load(Settings).heartbeat_file == tmp_path / "beat"
+    monkeypatch.setenv("HEARTBEAT_FILE", str(tmp_path / "missing" / "beat"))
+    assert "setting HEARTBEAT_FILE: " in refused(Settings, capsys)
+
+
 def test_a_secret_may_come_as_a_file(tmp_path: Path) -> None:
     (tmp_path / "database_url").write_text(f"postgresql://root:{SECRET}@localhost/ledger\n")
     url = settings.load(LedgerSettings).database_url
