@@ -445,7 +445,7 @@ def test_a_server_that_dies_is_a_database_that_is_away(
     app: APIFlask, *, lost: bool, status: int
 ) -> None:
     @app.get("/dies")
-    def dies() -> None:
+    def dies() -> str:
         cause = psycopg2.DatabaseError("no message from the libpq")
         raise DatabaseError("SELECT 1", {}, cause, connection_invalidated=lost)
 
