@@ -116,8 +116,9 @@ Start = Callable[..., Running]
 
 @pytest.fixture(autouse=True)
 def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a worker see soon that it is to stop."""
-    monkeypatch.setattr(lookups, "TURN_SECONDS", 0.2)
+    """Let a worker see soon that it is to stop, or that the broker is back."""
+    monkeypatch.setattr(lookups, "TURN_SECONDS", 0.1)
+    monkeypatch.setattr(lookups, "RECONNECT_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -199,7 +200,7 @@ def test_the_highest_priority_is_first_and_equals_are_as_they_came(
 
 
 def test_a_page_that_is_slow_delays_nobody_else(office: Office, start: Start) -> None:
-    start(lookup_slots=2, timeout=3)
+    start(lookup_slots=2, timeout=2)
     (slow,) = office.publish(reserved.SLOW)
     office.wait(slow, "processing")
     others = office.publish(*(cnpj(number) for number in range(1, 6)))
