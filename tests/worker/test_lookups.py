@@ -522,7 +522,7 @@ def test_a_broker_that_breaks_off_while_pages_are_fetched_costs_nothing(
 def test_a_database_that_goes_away_while_pages_are_fetched_costs_nothing(
     office: Office, start: Start, registry: Registry
 ) -> None:
-    registry.behave(delay_ms=300)
+    registry.behave(delay_ms=2_000)
     start()
     run_ids = office.publish(*(cnpj(number) for number in range(1, 9)))
     office.wait(run_ids[0], "processing")
