@@ -39,7 +39,7 @@ summary: ## Send the summary of the day now, without waiting for 19:00
 	@$(BIN)/python -m devstack summary
 
 # Most tests wait for real processes more than they compute, so more run at once than cores.
-TESTS_AT_ONCE ?= 4
+TESTS_AT_ONCE ?= 3
 
 test: lint browser ## Run every check
 	$(BIN)/pytest --numprocesses $(TESTS_AT_ONCE) --dist loadfile

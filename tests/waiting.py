@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-DEFAULT_SECONDS = 15.0
+DEFAULT_SECONDS = 30.0
 LOOK_EVERY_SECONDS = 0.02
 
 T = TypeVar("T")

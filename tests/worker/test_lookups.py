@@ -417,7 +417,7 @@ def test_a_source_that_never_ends_its_page_fails_in_time(office: Office, start: 
 def test_a_job_that_is_cancelled_meanwhile_stays_cancelled(
     office: Office, start: Start, registry: Registry
 ) -> None:
-    registry.behave(delay_ms=500)
+    registry.behave(delay_ms=2_000)
     start()
     (run_id,) = office.publish(cnpj(1))
     office.wait(run_id, "processing")
@@ -432,7 +432,7 @@ def test_a_job_that_is_cancelled_meanwhile_stays_cancelled(
 def test_a_run_that_another_worker_took_over_is_let_go_of(
     office: Office, start: Start, registry: Registry
 ) -> None:
-    registry.behave(delay_ms=700)
+    registry.behave(delay_ms=2_000)
     start()
     (run_id,) = office.publish(cnpj(1))
     office.wait(run_id, "processing")
@@ -558,7 +558,7 @@ def test_a_queue_that_is_deleted_and_made_again_is_consumed_again(
 def test_a_worker_that_is_told_to_stop_finishes_what_it_is_at(
     office: Office, start: Start, registry: Registry
 ) -> None:
-    registry.behave(delay_ms=500)
+    registry.behave(delay_ms=2_000)
     worker = start(lookup_slots=2)
     run_ids = office.publish(*(cnpj(number) for number in range(1, 6)))
     office.wait(run_ids[0], "processing")
@@ -593,7 +593,7 @@ def test_a_worker_that_is_to_stop_while_the_database_is_away_loses_nothing(
     office: Office, start: Start, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lookups, "SHUTDOWN_SECONDS", 0.5)
-    registry.behave(delay_ms=200)
+    registry.behave(delay_ms=2_000)
     worker = start()
     (run_id,) = office.publish(cnpj(1))
     office.wait(run_id, "processing")
@@ -687,7 +687,7 @@ def test_a_worker_that_is_killed_in_the_middle_does_the_job_once_all_the_same(
 def test_the_process_stops_in_order_when_told_and_tells_what_it_did(
     office: Office, registry: Registry, tmp_path: Path
 ) -> None:
-    registry.behave(delay_ms=300)
+    registry.behave(delay_ms=2_000)
     folder = tmp_path / "worker"
     with process(office, registry, folder) as worker:
         (run_id,) = office.publish(cnpj(1), request_id="r-9")
