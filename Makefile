@@ -83,11 +83,11 @@ lock: setup ## Lock the requirements again, after a change in pyproject.toml
 	@for extra in $(EXTRAS); do \
 		echo "requirements/$$extra.txt"; \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-			--no-emit-index-url --no-header --no-annotate --index-strategy unsafe-best-match \
+			--no-emit-index-url --no-header --no-annotate --no-strip-extras --index-strategy unsafe-best-match \
 			--custom-compile-command "make lock" --extra $$extra pyproject.toml \
 			-o requirements/$$extra.txt || exit 1; \
 	done
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --no-annotate --index-strategy unsafe-best-match \
+		--no-emit-index-url --no-header --no-annotate --no-strip-extras --index-strategy unsafe-best-match \
 		--custom-compile-command "make lock" --constraint requirements/dev.txt --extra bench \
 		pyproject.toml -o requirements/bench.txt
