@@ -155,7 +155,7 @@ def _document_errors(spec: dict[str, Any]) -> dict[str, Any]:
                 responses.setdefault("413", {"description": "Content Too Large"})
             for status, response in responses.items():
                 if status >= "400":
-                    response["content"] = error
+                    response["content"] = response.get("content", {}) | error
     return spec
 
 

@@ -74,6 +74,7 @@ def environment(servers: Servers, ports: Mapping[str, int]) -> dict[str, str]:
         "USERS_URL": users,
         "AGENDADOR_URL": agendador,
         "WEB_URL": f"http://{LOOPBACK}:{ports['web']}",
+        "API_URL": agendador,
         "SMTP_HOST": LOOPBACK,
         "SMTP_PORT": str(servers.ports["smtp"]),
         "SECRETS_DIR": str(_secrets(servers.home)),

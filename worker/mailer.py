@@ -135,7 +135,11 @@ class Mailer:
         try:
             return render(
                 mail.kind,
-                {**mail.context, "stale_days": self._settings.stale_days},
+                {
+                    **mail.context,
+                    "stale_days": self._settings.stale_days,
+                    "api_url": str(self._settings.api_url),
+                },
                 key=mail.key,
                 recipient=mail.recipient,
                 sender=self._settings.mail_from,

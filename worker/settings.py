@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import PositiveFloat, PositiveInt, SecretStr, field_validator
+from pydantic import HttpUrl, PositiveFloat, PositiveInt, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from core.addresses import AddressText
@@ -35,7 +35,7 @@ class MailerSettings(LedgerSettings):
     """Settings of `python -m worker mail`.
 
     `max_mail_attempts` is how often a mail is tried; data older than `stale_days` is told with a
-    warning.
+    warning. `api_url` is where users reach the agendador: the link that ends summaries leads there.
     """
 
     smtp_host: str = "localhost"
@@ -45,4 +45,5 @@ class MailerSettings(LedgerSettings):
     smtp_starttls: bool = False
     mail_from: AddressText = "Agendador de consultas <agendador@localhost>"
     max_mail_attempts: PositiveInt = 8
+    api_url: HttpUrl = HttpUrl("http://127.0.0.1:8081")
     stale_days: PositiveInt = STALE_DAYS

@@ -1,4 +1,5 @@
 import re
+import uuid
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -156,6 +157,24 @@ def test_one_click_in_the_mail_ends_the_summary(
     assert client.post(path, data=form).status_code == 200
     assert [mail["recipient"] for mail in summaries(ledger)] != [MARIA.email]
     assert len(summaries(ledger)) == 1
+    assert maria.get("/preferences").json["data"] == {"summary": False}
+
+
+def test_who_presses_the_button_is_answered_a_page(
+    app: APIFlask, maria: Caller, ledger: Engine
+) -> None:
+    make(maria)
+    client = app.test_client()
+    path = f"/unsubscribe?token={summaries(ledger)[0]['unsubscribe_token']}"
+    browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+    pressed = client.post(path, headers=browser)
+    stale = client.post(f"/unsubscribe?token={uuid.UUID(int=0)}", headers=browser)
+
+    assert (pressed.status_code, stale.status_code) == (200, 404)
+    assert pressed.mimetype == stale.mimetype == "text/html"
+    assert "não receberá mais" in pressed.get_data(as_text=True)
+    assert "não vale mais" in stale.get_data(as_text=True)
     assert maria.get("/preferences").json["data"] == {"summary": False}
 
 

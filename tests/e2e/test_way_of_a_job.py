@@ -15,7 +15,7 @@ from devstack import homes, ports, services
 from devstack.registry import reserved
 from devstack.stack import PUBLIC_PORTS, Stack, new
 from tests.clients import Inbox, Registry
-from tests.people import MARIA, Person, cnpj
+from tests.people import JOAO, MARIA, Person, cnpj
 from tests.waiting import wait_until
 
 TIMEOUT_SECONDS = 30
@@ -187,6 +187,25 @@ def test_the_summary_reaches_each_user_once_a_day(stack: Stack, maria: Client) -
     later = maria.schedule(501)
     wait_until(lambda: len(maria.subjects(later)) == 2, SLOW_MACHINE_SECONDS)
     assert summaries() == 1
+
+
+def test_one_click_in_the_summary_ends_it_and_a_look_at_its_link_does_not(stack: Stack) -> None:
+    joao = _client(stack, JOAO)
+    joao.schedule(550)
+    stack.run(services.SUMMARY)
+    inbox = Inbox(stack.address("inbox"), ports.LOOPBACK, stack.ports["smtp"])
+    (mail,) = wait_until(
+        lambda: [mail for mail in inbox.messages(JOAO.email) if mail.subject.startswith("Resumo")],
+        SLOW_MACHINE_SECONDS,
+    )
+    link = mail.message["List-Unsubscribe"].strip("<>")
+    name, value = mail.message["List-Unsubscribe-Post"].split("=")
+
+    assert link in mail.text
+    assert requests.get(link, timeout=TIMEOUT_SECONDS).ok
+    assert joao.call("GET", "/preferences") == {"summary": True}
+    assert requests.post(link, data={name: value}, timeout=TIMEOUT_SECONDS).ok
+    assert joao.call("GET", "/preferences") == {"summary": False}
 
 
 def test_sigterm_lets_the_worker_hand_back_what_it_cannot_finish(

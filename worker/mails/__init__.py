@@ -31,11 +31,12 @@ KINDS: dict[str, tuple[Callable[[Mapping[str, Any]], Letter], str]] = {
 
 
 class Written(NamedTuple):
-    """What a mail says: its subject, and its text and HTML twins."""
+    """What a mail says: its subject, its text and HTML twins, and where it can be ended."""
 
     subject: str
     text: str
     html: str
+    unsubscribe: str = ""
 
 
 _templates = Environment(
@@ -71,6 +72,7 @@ def render(
         subject=written.subject,
         text=written.text,
         html=written.html,
+        unsubscribe=written.unsubscribe,
         key=key,
         recipient=recipient,
         sender=sender,
@@ -88,7 +90,10 @@ def write(kind: str, context: Mapping[str, Any]) -> Written:
     except ValidationError as exc:
         raise MailError(f"the context of a {kind} mail is malformed: {_places(exc)}") from exc
     return Written(
-        letter.subject, _fill(f"{template}.txt", letter), _fill(f"{template}.html", letter)
+        letter.subject,
+        _fill(f"{template}.txt", letter),
+        _fill(f"{template}.html", letter),
+        letter.unsubscribe,
     )
 
 

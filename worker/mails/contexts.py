@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
@@ -152,10 +153,12 @@ class Job(_Lenient):
 
 
 class Summary(_Lenient):
-    """A user's day."""
+    """A user's day; the token and the address of the API make the link that ends summaries."""
 
     day: date
     total: int = 0
     counts: dict[str, int] = {}
     jobs: list[Job] = []
     omitted: int = 0
+    unsubscribe_token: UUID | None = None
+    api_url: Text = ""

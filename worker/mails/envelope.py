@@ -46,6 +46,7 @@ def seal(
     subject: str,
     text: str,
     html: str,
+    unsubscribe: str,
     key: str,
     recipient: str,
     sender: str,
@@ -54,8 +55,9 @@ def seal(
     """Return the message with its headers and both parts (RFC 5322, RFC 2046 5.1.4).
 
     `Auto-Submitted` (RFC 3834) keeps automatic answers away; `Message-ID` (RFC 5322, 3.6.4) comes
-    from the key, so that a receiver who gets a mail twice can tell. Raises MailError for a
-    recipient or a sender that is no address.
+    from the key, so that a receiver who gets a mail twice can tell. `unsubscribe`, where there is
+    one, is the address to which mail programs post for a one-click unsubscription (RFC 2369, RFC
+    8058). Raises MailError for a recipient or a sender that is no address.
     """
     origin, from_header = _address("From", sender, "sender")
     target, to_header = _address("To", recipient, "recipient")
@@ -68,6 +70,7 @@ def seal(
         f"Date: {format_datetime(date.astimezone(SAO_PAULO))}\r\n"
         f"Message-ID: <{digest}@{origin.domain}>\r\n"
         "Auto-Submitted: auto-generated\r\n"
+        f"{_unsubscription(unsubscribe)}"
         f"X-Entity-Ref-ID: {_words(clean(key))}\r\n"
         "Content-Language: pt-BR\r\n"
         "MIME-Version: 1.0\r\n"
@@ -96,6 +99,12 @@ def _address(header: str, text: str, role: str) -> tuple[Address, str]:
         return address, f"{header}: {address.addr_spec}\r\n"
     folded: str = SMTP.header_factory(header, address).fold(policy=SMTP)
     return address, folded
+
+
+def _unsubscription(url: str) -> str:
+    if not url:
+        return ""
+    return f"List-Unsubscribe: <{url}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 
 
 def _words(text: str) -> str:

@@ -1,6 +1,6 @@
 """What a mail says, before it is given a form. Both forms, HTML and text, show the same letter."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Tone = Literal["good", "warn", "bad", "info", "calm"]
@@ -34,7 +34,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Letter:
-    """What every mail has. `reference` is the line by which support finds the consultation."""
+    """What every mail has. `reference` is the line by which support finds the consultation.
+
+    `unsubscribe` is the address that ends mails of this kind, for those that can be ended.
+    """
 
     subject: str
     heading: str
@@ -43,6 +46,7 @@ class Letter:
     intro: str
     reason: str
     reference: str
+    unsubscribe: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ def compose(context: Mapping[str, Any]) -> SummaryLetter:
         closing=_closing(summary.omitted),
         reason="Você recebe este resumo do seu dia às 19h porque usa o Agendador.",
         reference="",
+        unsubscribe=_unsubscribe(summary),
     )
 
 
@@ -132,6 +133,12 @@ def _change(difference: Difference) -> str:
 
 def _urgency(job: Job) -> str:
     return f"prioridade {words.priority(job.priority).lower()}"
+
+
+def _unsubscribe(summary: Summary) -> str:
+    if summary.unsubscribe_token is None:
+        return ""
+    return f"{summary.api_url.rstrip('/')}/unsubscribe?token={summary.unsubscribe_token}"
 
 
 def _closing(omitted: int) -> str:

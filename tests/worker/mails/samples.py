@@ -143,6 +143,8 @@ SUMMARY: dict[str, Any] = {
         },
     ],
     "omitted": 2,
+    "unsubscribe_token": "0d5a3ff0-1b6e-4c1f-9d1e-6f0d1a2b3c4d",
+    "api_url": "https://api.example/",
 }
 
 

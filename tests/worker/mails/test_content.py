@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -44,7 +45,9 @@ ALL_MAILS: dict[str, tuple[str, dict[str, Any]]] = {
 def test_text_and_html_say_the_same(name: str) -> None:
     message = mail(*ALL_MAILS[name])
 
-    assert words(plain(message)) == words(shown(message))
+    # Where the text shows an address, the HTML has a link.
+    text = re.sub(r": https://\S+", "", plain(message))
+    assert words(text) == words(shown(message))
 
 
 @pytest.mark.parametrize("name", ALL_MAILS)

@@ -4,7 +4,16 @@ from typing import Any
 import pytest
 from lxml import html
 
-from tests.worker.mails.samples import COMPANY, FINISHED, STARTED, mail, plain, shown, source
+from tests.worker.mails.samples import (
+    COMPANY,
+    FINISHED,
+    STARTED,
+    SUMMARY,
+    mail,
+    plain,
+    shown,
+    source,
+)
 from worker.mails import MailError, render
 
 SCRIPT = "<script>alert(1)</script>\"'&amp;"
@@ -59,6 +68,25 @@ def test_headers_say_who_writes_to_whom_and_that_no_person_does() -> None:
         "text/plain",
         "text/html",
     ]
+
+
+def test_summary_can_be_ended_with_one_click_in_the_mail_program_and_by_its_link() -> None:
+    message = mail("summary", SUMMARY)
+    link = f"https://api.example/unsubscribe?token={SUMMARY['unsubscribe_token']}"
+
+    assert message["List-Unsubscribe"] == f"<{link}>"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert f"Não quero mais receber este resumo: {link}\n" in plain(message)
+    page = html.document_fromstring(source(message))
+    assert page.xpath("//a[contains(., 'Não quero mais')]/@href") == [link]
+
+
+@pytest.mark.parametrize(("kind", "context"), [("started", STARTED), ("finished", FINISHED)])
+def test_mails_that_cannot_be_ended_do_not_say_so(kind: str, context: dict[str, Any]) -> None:
+    message = mail(kind, context)
+
+    assert message["List-Unsubscribe"] is message["List-Unsubscribe-Post"] is None
+    assert "unsubscribe" not in source(message) + plain(message)
 
 
 def test_same_row_always_gives_the_same_message_id_and_another_row_another() -> None:
