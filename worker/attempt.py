@@ -23,6 +23,8 @@ LONGEST_RETRY_AFTER_SECONDS = timedelta(hours=6).total_seconds()
 
 EXHAUSTED = "attempts_exhausted"
 CRASHED = "internal_error"
+HUNG = "attempt_hangs"
+UNSTORABLE = "unstorable"
 
 log = logs.logger(__name__)
 
@@ -63,6 +65,23 @@ def perform(
         "hora_pesquisa": asked.strftime("%H:%M:%S"),
     }
     return Outcome(run.run_id, run.attempt, Status.PROCESSED, source=source, company=result)
+
+
+def hung(run: Row[Any], max_attempts: int) -> Outcome:
+    """Return the outcome of an attempt that took too long to be waited for."""
+    return _later(run, HUNG, "A leitura da página não terminou a tempo.", None, max_attempts)
+
+
+def unstorable(outcome: Outcome) -> Outcome:
+    """Return what is stored instead of an outcome that the database refuses."""
+    return Outcome(
+        outcome.run_id,
+        outcome.attempt,
+        Status.ERROR,
+        source=outcome.source,
+        error_code=UNSTORABLE,
+        error_detail="O resultado não pôde ser gravado.",
+    )
 
 
 def is_exhausted(outcome: Outcome) -> bool:

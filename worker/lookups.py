@@ -6,8 +6,13 @@ acknowledges: group commit without a batch barrier. What finishes while other sl
 waits a few milliseconds for more; what finishes alone is settled at once. At least once for the
 page, exactly once for the result: a message is acknowledged after its run is settled, and a
 settled run is never claimed again.
+
+A page may be one that no worker survives, or that holds its slot for ever. So a run whose worker
+vanished is at work alone of its kind: only the guilty one uses its attempts up. An attempt that
+takes too long counts as failed, and its slot gets another thread.
 """
 
+import faulthandler
 import math
 import os
 import queue
@@ -16,7 +21,7 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pika.exceptions
 import structlog
@@ -25,7 +30,7 @@ from sqlalchemy import Row
 from core import logs
 from core.heartbeat import Heartbeat
 from core.ledger import connection as ledger
-from core.ledger.models import Status
+from core.ledger import queries
 from core.ledger.transitions import WORK_LEASE, work
 from core.ledger.transitions.work import Delivery, Outcome
 from worker import attempt
@@ -38,8 +43,12 @@ LINGER_SECONDS = 0.01
 RECONNECT_SECONDS = 1.0
 SHUTDOWN_SECONDS = 8.0
 RENEW_SECONDS = WORK_LEASE.total_seconds() / 3
-
-UNSTORABLE = "unstorable"
+# What an attempt may take beside the sources' own timeouts: parsing, and asking the guard.
+SPARE_SECONDS = 60.0
+# A turn that takes longer, since something in C holds the interpreter, ends the process: no thread
+# of it could.
+STUCK_SECONDS = 180.0
+STDERR = 2
 
 log = logs.logger(__name__)
 
@@ -60,18 +69,23 @@ class Lookups:
         self._deliveries: Deliveries | None = None
         # What has left the broker and is not settled yet, in this order.
         self._arrived: list[Delivery] = []
-        self._in_flight: set[uuid.UUID] = set()
+        self._in_flight: dict[uuid.UUID, _Held] = {}
+        # The one run in flight whose earlier worker vanished.
+        self._suspect: uuid.UUID | None = None
+        # Attempts that were given up while their threads go on, by run and number.
+        self._hung: set[tuple[uuid.UUID, int]] = set()
         self._unsettled: list[Outcome] = []
         self._settle_at = math.inf
         self._renew_at = 0.0
+        self._watch_at = 0.0
 
     def run(self, stopping: threading.Event) -> None:
         """Work until `stopping` is set, whatever goes away and comes back meanwhile."""
         log.info("worker_started", worker=self._name, slots=self._settings.lookup_slots)
-        for slot in range(self._settings.lookup_slots):
-            # Daemons: a page that hangs does not keep the process from ending.
-            threading.Thread(target=self._serve_slot, name=f"slot-{slot}", daemon=True).start()
+        for _ in range(self._settings.lookup_slots):
+            self._open_slot()
         while not stopping.is_set():
+            self._watch_turn()
             try:
                 self._consume(stopping)
             except (pika.exceptions.AMQPError, ConsumerCancelledError, OSError) as exc:
@@ -86,13 +100,24 @@ class Lookups:
         for _ in range(self._settings.lookup_slots):
             self._claimed.put(None)
         self._engine.dispose()
+        faulthandler.cancel_dump_traceback_later()
         log.info("worker_stopped", worker=self._name)
+
+    def _open_slot(self) -> None:
+        # A daemon: a page that hangs does not keep the process from ending.
+        threading.Thread(target=self._serve_slot, name="slot", daemon=True).start()
+
+    def _watch_turn(self) -> None:
+        if time.monotonic() >= self._watch_at:
+            faulthandler.dump_traceback_later(STUCK_SECONDS, exit=True, file=STDERR)
+            self._watch_at = time.monotonic() + STUCK_SECONDS / 10
 
     def _consume(self, stopping: threading.Event) -> None:
         deliveries = Deliveries(self._settings, prefetch=self._settings.lookup_slots)
         self._deliveries = deliveries
         try:
             while not stopping.is_set():
+                self._watch_turn()
                 self._arrived += deliveries.wait(self._patience())
                 self._turn(deliveries)
             self._finish(deliveries)
@@ -117,8 +142,8 @@ class Lookups:
     def _turn(self, deliveries: Deliveries) -> None:
         if not self._patience():
             self._settle_at = math.inf
-            while not self._finished.empty():
-                self._unsettled.append(self._finished.get())
+            self._collect_finished()
+        self._give_up_hung()
         try:
             self._settle(deliveries)
             self._claim(deliveries)
@@ -131,6 +156,22 @@ class Lookups:
             log.warning("database_lost", error=type(exc).__name__)
             time.sleep(min(TURN_SECONDS, 0.2))
 
+    def _collect_finished(self) -> None:
+        while not self._finished.empty():
+            outcome = self._finished.get()
+            if (outcome.run_id, outcome.attempt) not in self._hung:
+                self._unsettled.append(outcome)
+
+    def _give_up_hung(self) -> None:
+        """End attempts that take too long, as failed, and give each slot another thread."""
+        for run, deadline in self._in_flight.values():
+            if deadline > time.monotonic() or (run.run_id, run.attempt) in self._hung:
+                continue
+            log.error("attempt_hangs", run_id=str(run.run_id), attempt=run.attempt)
+            self._hung.add((run.run_id, run.attempt))
+            self._unsettled.append(attempt.hung(run, self._settings.max_attempts))
+            self._open_slot()
+
     def _settle(self, deliveries: Deliveries) -> None:
         if not self._unsettled:
             return
@@ -141,7 +182,8 @@ class Lookups:
                 raise
             self._store_one_by_one()
         settled, self._unsettled = self._unsettled, []
-        self._in_flight.difference_update(outcome.run_id for outcome in settled)
+        for outcome in settled:
+            self._in_flight.pop(outcome.run_id, None)
         for outcome in filter(attempt.is_exhausted, settled):
             deliveries.bury(outcome.run_id)
         deliveries.settle(outcome.run_id for outcome in settled)
@@ -166,23 +208,35 @@ class Lookups:
                 if ledger.is_lost(exc):
                     raise
                 log.exception("outcome_refused", run_id=str(outcome.run_id))
-                self._store([_refused(outcome)])
+                self._store([attempt.unstorable(outcome)])
 
     def _claim(self, deliveries: Deliveries) -> None:
-        asked = [d for d in self._arrived if d.run_id not in self._in_flight]
+        self._arrived = [d for d in self._arrived if d.run_id not in self._in_flight]
+        asked = self._admit()
         if not asked:
-            self._arrived = []
             return
         with self._single.begin() as connection:
             claimed = work.claim(connection, asked, self._name)
-        self._arrived = []
+        self._arrived = [d for d in self._arrived if d not in asked]
         for run in claimed:
-            self._in_flight.add(run.run_id)
+            until = time.monotonic() + self._settings.longest_lookup_seconds + SPARE_SECONDS
+            self._in_flight[run.run_id] = _Held(run, until)
             self._claimed.put(run)
         dropped = [d.run_id for d in asked if d.run_id not in self._in_flight]
         for run_id in dropped:
             log.info("message_dropped", run_id=str(run_id))
         deliveries.settle(dropped)
+
+    def _admit(self) -> list[Delivery]:
+        """Return what may be claimed now: of the runs whose worker vanished one at a time."""
+        again = [delivery.run_id for delivery in self._arrived if delivery.redelivered]
+        if not again:
+            return self._arrived
+        with self._single.begin() as connection:
+            suspects = queries.interrupted(connection, again, self._name)
+        if suspects and self._suspect not in self._in_flight:
+            self._suspect = suspects.pop()
+        return [delivery for delivery in self._arrived if delivery.run_id not in suspects]
 
     def _serve_slot(self) -> None:
         while (run := self._claimed.get()) is not None:
@@ -236,12 +290,8 @@ class Lookups:
         log.info("runs_handed_back", runs=len(self._in_flight))
 
 
-def _refused(outcome: Outcome) -> Outcome:
-    return Outcome(
-        outcome.run_id,
-        outcome.attempt,
-        Status.ERROR,
-        source=outcome.source,
-        error_code=UNSTORABLE,
-        error_detail="O resultado não pôde ser gravado.",
-    )
+class _Held(NamedTuple):
+    """A claimed run, and when this attempt is given up."""
+
+    run: Row[Any]
+    deadline: float

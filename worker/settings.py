@@ -23,6 +23,11 @@ class LookupSettings(BrokerSettings, LedgerSettings, SourceSettings):
     max_attempts: PositiveInt = 5
     not_found_retries: Annotated[tuple[PositiveFloat, ...], NoDecode] = (3600, 86400)
 
+    @property
+    def longest_lookup_seconds(self) -> float:
+        """How long the whole chain may take to answer, each source until its timeout."""
+        return sum(self.options(name).timeout for name in self.sources)
+
     @field_validator("not_found_retries", mode="before")
     @classmethod
     def _split_retries(cls, value: object) -> object:

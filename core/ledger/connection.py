@@ -13,6 +13,8 @@ from core.settings import LedgerSettings
 
 CONNECT_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT_MS = 30_000
+# What was sent is acknowledged by then, or the connection is lost; Linux alone waits 15 minutes.
+UNACKNOWLEDGED_MS = 25_000
 
 # PostgreSQL channels: the ledger tells on them that there is work.
 JOB_CHANNEL = "ledger_job"
@@ -36,6 +38,7 @@ def options(name: str) -> dict[str, Any]:
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
+        "tcp_user_timeout": UNACKNOWLEDGED_MS,
         "options": f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_MS}"
         f" -c idle_in_transaction_session_timeout={STATEMENT_TIMEOUT_MS}",
     }

@@ -1,5 +1,6 @@
 """The reads of the ledger."""
 
+import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -58,6 +59,15 @@ def count_unclaimed_past_lease(connection: Connection) -> int:
     """Return how many runs are queued at the broker, or 0 while none of them is past its lease."""
     row = connection.execute(_UNCLAIMED_PAST_LEASE).one()
     return int(row.queued) if row.past else 0
+
+
+def interrupted(
+    connection: Connection, run_ids: Sequence[uuid.UUID], worker: str
+) -> set[uuid.UUID]:
+    """Return which of these runs another worker has claimed and not settled."""
+    elsewhere = (_RUN.c.status == Status.PROCESSING) & (_RUN.c.worker != worker)
+    found = connection.execute(select(_RUN.c.id).where(_RUN.c.id.in_(run_ids), elsewhere))
+    return set(found.scalars())
 
 
 def oldest_queued(connection: Connection) -> datetime | None:
