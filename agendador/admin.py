@@ -1,4 +1,4 @@
-"""What administrators see and do: error events, queues and sources."""
+"""What administrators see and do: error events, queues, workers and sources."""
 
 from typing import Any, Literal
 
@@ -70,6 +70,24 @@ class SourceOut(Row):
     last_success_at: Utc | None
 
 
+class WorkerOut(Row):
+    """A process that works behind the APIs.
+
+    `kind` is `lookups` (consults companies), `mail` or `dispatch`; `missing` tells that it has
+    given no sign of life for 30 seconds. `at_work` is how many runs it holds, null where it holds
+    none by its nature.
+    """
+
+    name: str
+    kind: Literal["lookups", "mail", "dispatch"]
+    host: str
+    slots: int
+    at_work: int | None
+    started_at: Utc
+    seen_at: Utc
+    missing: bool
+
+
 @bp.get("/queues")
 @signed_in
 @admins_only
@@ -80,6 +98,18 @@ def list_queues() -> Response:
     with _broker() as connection:
         states = recovery.queue_states(connection, _namespace(), db.engine)
     return web.answer("queues", "Filas listadas.", [shown(QueueOut, state) for state in states])
+
+
+@bp.get("/workers")
+@signed_in
+@admins_only
+@bp.output(list[WorkerOut])  # type: ignore[arg-type] # APIFlask takes a list of models
+@bp.doc(security="bearer", summary="Processos vistos", responses=[401, 403])
+def list_workers() -> Response:
+    """Answer which workers, mailers and dispatchers were there in the last hour."""
+    with reading() as connection:
+        rows = queries.list_workers(connection)
+    return web.answer("workers", "Processos listados.", [shown(WorkerOut, row) for row in rows])
 
 
 @bp.get("/sources")

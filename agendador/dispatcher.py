@@ -25,6 +25,7 @@ from core.heartbeat import Heartbeat
 from core.ledger import connection as ledger
 from core.ledger import queries
 from core.ledger.models import Status
+from core.ledger.presence import Presence
 from core.ledger.transitions import dispatch
 
 POLL_SECONDS = 1.0
@@ -45,6 +46,7 @@ class Dispatcher:
         self._listener = ledger.Listener(settings, "dispatcher", [ledger.JOB_CHANNEL])
         self._publisher = Publisher(settings, "dispatcher")
         self._heartbeat = Heartbeat(settings.heartbeat_file)
+        self._presence = Presence("dispatch")
         self._stranded_at = 0.0
         self._unpublished: set[uuid.UUID] = set()
 
@@ -64,6 +66,7 @@ class Dispatcher:
                 more = stopping.wait(POLL_SECONDS)
         self._publisher.close()
         self._listener.close()
+        self._presence.leave(self._engine)
         self._engine.dispose()
         log.info("dispatcher_stopped")
 
@@ -78,6 +81,7 @@ class Dispatcher:
         if not self._publisher.wait_connected(POLL_SECONDS):
             return False
         self._heartbeat.beat()
+        self._presence.tell(self._engine)
         if time.monotonic() >= self._stranded_at:
             self._look_after_stranded()
             self._stranded_at = time.monotonic() + STRANDED_SECONDS

@@ -5,21 +5,24 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, request
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 from sqlalchemy import Connection
 
 from agendador import errors, limits
-from agendador.database import db
+from agendador.database import db, reading
+from agendador.fields import Utc
 from agendador.import_rows import ImportRow, read_rows
-from agendador.schemas import JobIn
+from agendador.schemas import JobIn, ListQuery, Row, shown
 from agendador.tables import TableError, read
 from core import web
 from core.clock import utc_now
+from core.ledger import reports
+from core.ledger.models import Status
 from core.ledger.transitions import imports, people
 from core.tokens import caller, signed_in
 
 MAX_UPLOAD_BYTES = 5_000_000
-OK, CREATED = 200, 201
+OK, CREATED, NOT_FOUND = 200, 201, 404
 
 bp = APIBlueprint("imports", __name__, tag="Importação")
 
@@ -36,14 +39,34 @@ class ImportedRow(BaseModel):
 
 
 class Imported(BaseModel):
-    """What became of a table."""
+    """What became of a table; `import_id` leads to its progress, null in a preview."""
 
+    import_id: int | None
     lines: int
     created: int
     existing: int
     repeated: int
     refused: int
     rows: list[ImportedRow]
+
+
+class ImportOut(Row):
+    """How far the jobs of an import are: of `made` ones, how many are in each status.
+
+    The ones that were deleted since are in none; `next_run_at` is when the next one is due.
+    """
+
+    id: int
+    created: Utc
+    lines: int
+    made: int
+    by_status: dict[Status, int]
+    next_run_at: Utc | None
+
+    @field_validator("by_status")
+    @classmethod
+    def _name_all(cls, by_status: dict[Status, int]) -> dict[Status, int]:
+        return {status: by_status.get(status, 0) for status in Status}
 
 
 @bp.post("/jobs/import")
@@ -77,10 +100,38 @@ def import_jobs() -> Response:
             limits.check_open_jobs(connection)
         if preview == "true":
             connection.rollback()
-            data["rows"] = [row | {"job_id": None} for row in data["rows"]]
+            rows_alone = [row | {"job_id": None} for row in data["rows"]]
+            data |= {"import_id": None, "rows": rows_alone}
             return web.answer("import", f"Prévia, nada foi agendado: {_told(data)}", data)
     status = CREATED if data["created"] else OK
     return web.answer("import", _told(data), data, status)
+
+
+@bp.get("/imports")
+@signed_in
+@bp.input(ListQuery, location="query")
+@bp.output(list[ImportOut])  # type: ignore[arg-type] # APIFlask takes a list of models
+@bp.doc(security="bearer", summary="Lista as suas importações", responses=[401])
+def list_imports(query_data: ListQuery) -> Response:
+    """Answer one page of the caller's imports, newest first."""
+    page, per_page = query_data.page, query_data.per_page
+    with reading() as connection:
+        rows = reports.list_imports(connection, caller().user_id, per_page, (page - 1) * per_page)
+    data = [shown(ImportOut, row) for row in rows]
+    return web.answer("imports", "Importações listadas.", data)
+
+
+@bp.get("/imports/<int:import_id>")
+@signed_in
+@bp.output(ImportOut)
+@bp.doc(security="bearer", summary="Mostra o andamento de uma importação", responses=[401, 404])
+def read_import(import_id: int) -> Response:
+    """Answer how far the jobs of an import are."""
+    with reading() as connection:
+        row = reports.find_import(connection, caller().user_id, import_id)
+    if row is None:
+        raise web.stop(NOT_FOUND, "Importação não encontrada.")
+    return web.answer("imports", "Importação encontrada.", shown(ImportOut, row))
 
 
 def _uploaded() -> bytes:
@@ -103,22 +154,23 @@ def _defaults() -> dict[str, str]:
 
 def _make(connection: Connection, rows: list[ImportRow]) -> dict[str, Any]:
     who = caller()
-    imports.note_import(connection, who.user_id, len(rows))
+    import_id = imports.note_import(connection, who.user_id, len(rows))
     first_of: dict[str, int] = {}
     for row in rows:
         if row.job is not None:
             first_of.setdefault(row.key, row.number)
-    wanted = [_new(row) for row in rows if row.job and first_of[row.key] == row.number]
+    wanted = [_new(row, import_id) for row in rows if row.job and first_of[row.key] == row.number]
     made = imports.create_jobs(connection, wanted)
     shown = [_row(row, first_of, made) for row in rows]
     counts = {
         status: sum(row["status"] == status for row in shown)
         for status in ("created", "existing", "repeated", "refused")
     }
-    return {"lines": len(rows), **counts, "rows": shown}
+    imports.note_made(connection, import_id, counts["created"])
+    return {"import_id": import_id, "lines": len(rows), **counts, "rows": shown}
 
 
-def _new(row: ImportRow) -> people.NewJob:
+def _new(row: ImportRow, import_id: int) -> people.NewJob:
     who = caller()
     assert row.job is not None  # noqa: S101 the caller has chosen those with a job
     return people.NewJob(
@@ -127,6 +179,7 @@ def _new(row: ImportRow) -> people.NewJob:
         creator_email=who.email,
         idempotency_key=row.key or str(uuid.uuid4()),
         request_id=web.request_id(),
+        import_id=import_id,
     )
 
 

@@ -82,7 +82,8 @@ class JobFilter(BaseModel):
     """Which jobs: those that fit everything that is given.
 
     `status` and `priority` may list several, with commas; `q` is looked for in title, description
-    and CNPJ; `from` and `to` bound the date, a day alone being the whole of it.
+    and CNPJ; `from` and `to` bound the date, a day alone being the whole of it; `import_id` is of
+    the table that they came by.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -92,10 +93,19 @@ class JobFilter(BaseModel):
     q: Words = ""
     since: Moment | None = Field(default=None, alias="from")
     until: Until | None = Field(default=None, alias="to")
+    import_id: int | None = Field(default=None, ge=1, le=MAX_LEDGER_ID)
 
     def choice(self, creator_id: str) -> Choice:
         """Return these jobs of a user."""
-        return Choice(creator_id, self.status, self.priority, self.q, self.since, self.until)
+        return Choice(
+            creator_id,
+            self.status,
+            self.priority,
+            self.q,
+            self.since,
+            self.until,
+            self.import_id,
+        )
 
 
 class JobsQuery(JobFilter):

@@ -14,9 +14,7 @@ takes too long counts as failed, and its slot gets another thread.
 
 import faulthandler
 import math
-import os
 import queue
-import socket
 import threading
 import time
 import uuid
@@ -31,6 +29,7 @@ from core import logs
 from core.heartbeat import Heartbeat
 from core.ledger import connection as ledger
 from core.ledger import queries
+from core.ledger.presence import Presence
 from core.ledger.transitions import WORK_LEASE, work
 from core.ledger.transitions.work import Delivery, Outcome
 from worker import attempt
@@ -59,7 +58,8 @@ class Lookups:
     def __init__(self, settings: LookupSettings, chain: attempt.Lookup) -> None:
         self._settings = settings
         self._chain = chain
-        self._name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._presence = Presence("lookups", settings.lookup_slots)
+        self._name = self._presence.name
         self._engine = ledger.engine(settings, "lookups", checked=False)
         self._single = ledger.single(self._engine)
         self._heartbeat = Heartbeat(settings.heartbeat_file)
@@ -99,6 +99,7 @@ class Lookups:
                 stopping.wait(RECONNECT_SECONDS)
         for _ in range(self._settings.lookup_slots):
             self._claimed.put(None)
+        self._presence.leave(self._single)
         self._engine.dispose()
         faulthandler.cancel_dump_traceback_later()
         log.info("worker_stopped", worker=self._name)
@@ -149,6 +150,7 @@ class Lookups:
             self._claim(deliveries)
             self._renew()
             self._heartbeat.beat()
+            self._presence.tell(self._single)
         except ledger.ERRORS as exc:
             if not ledger.is_lost(exc):
                 raise

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from core import logs
 from core.heartbeat import Heartbeat
 from core.ledger import connection as ledger
+from core.ledger.presence import Presence
 from core.ledger.transitions import mails
 from worker.mails import MailError, Sealed, render
 from worker.mails.smtp import LONGEST_MAIL_SECONDS, MailServer, RefusedError, ServerAwayError
@@ -55,6 +56,7 @@ class Mailer:
         self._listener = ledger.Listener(settings, "mailer", [ledger.MAIL_CHANNEL])
         self._server = MailServer(settings)
         self._heartbeat = Heartbeat(settings.heartbeat_file)
+        self._presence = Presence("mail")
         self._stopping = threading.Event()
         self._pauses = 0
 
@@ -71,6 +73,7 @@ class Mailer:
                 while not stopping.is_set() and self._send_batch():
                     pass
                 self._heartbeat.beat()
+                self._presence.tell(self._engine)
                 self._pauses = 0
             except DATABASE_LOST as exc:
                 self._pause("database_lost", type(exc).__name__)
@@ -78,6 +81,7 @@ class Mailer:
                 self._pause("smtp_server_away", str(exc))
         self._server.close()
         self._listener.close()
+        self._presence.leave(self._engine)
         self._engine.dispose()
         log.info("mailer_stopped")
 
@@ -100,6 +104,7 @@ class Mailer:
                     break
                 self._send(waiting)
                 self._heartbeat.beat()
+                self._presence.tell(self._engine)
         finally:
             self._release([mail.id for mail in waiting], claimed_at)
         return bool(claimed)

@@ -33,7 +33,7 @@ class Choice:
     """Which of a user's jobs: all that fit what is given.
 
     `words` are looked for in title, description and CNPJ, whatever the case and the accents;
-    `since` and `until`, both included, bound the date.
+    `since` and `until`, both included, bound the date; `import_id` is of the table they came by.
     """
 
     creator_id: str
@@ -42,6 +42,7 @@ class Choice:
     words: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    import_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,8 @@ def _conditions(choice: Choice) -> list[ColumnElement[bool]]:
         conditions.append(_JOB.c.date >= choice.since)
     if choice.until is not None:
         conditions.append(_JOB.c.date <= choice.until)
+    if choice.import_id is not None:
+        conditions.append(_JOB.c.import_id == choice.import_id)
     if choice.words:
         conditions.append(_mentions(choice.words))
     return conditions

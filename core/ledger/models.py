@@ -88,6 +88,7 @@ class Job(Base):
     creator_email: Mapped[str] = mapped_column(String(254))
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     request_id: Mapped[str] = mapped_column(String(64), default="")
+    import_id: Mapped[int | None] = mapped_column(ForeignKey("job_import.id", ondelete="SET NULL"))
     created: Mapped[datetime] = mapped_column(server_default=func.now())
     updated: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -105,6 +106,7 @@ class Job(Base):
         Index("job_of_creator", "creator_id", text("id DESC")),
         Index("job_of_creator_by_status", "creator_id", "status", text("id DESC")),
         Index("job_of_creator_by_date", "creator_id", text("date DESC"), text("id DESC")),
+        Index("job_of_import", "import_id", postgresql_where=text("import_id IS NOT NULL")),
     )
 
 
@@ -297,3 +299,16 @@ class SourceHealth(Base):
     last_error: Mapped[str | None] = mapped_column(String(40))
     last_error_at: Mapped[datetime | None]
     last_success_at: Mapped[datetime | None]
+
+
+class WorkerSeen(Base):
+    """A worker, mailer or dispatcher (`kind`) that has given a sign of life of late."""
+
+    __tablename__ = "worker_seen"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    host: Mapped[str] = mapped_column(String(100))
+    slots: Mapped[int] = mapped_column(SmallInteger)
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -48,6 +48,16 @@ _SOURCES = text("""
     FROM source_health ORDER BY name
 """)
 
+# A worker tells every ten seconds that it is there; after three of them it is missing.
+_WORKERS = text("""
+    SELECT name, kind, host, slots, started_at, seen_at,
+        seen_at < now() - interval '30 seconds' AS missing,
+        CASE WHEN kind = 'lookups' THEN (
+            SELECT count(*) FROM run WHERE status = 'processing' AND worker = worker_seen.name
+        ) END AS at_work
+    FROM worker_seen ORDER BY kind, started_at, name
+""")
+
 
 def seconds_to_next_run(connection: Connection) -> float | None:
     """Return the seconds until a job or an attempt is due or a lease ends; None when none will."""
@@ -131,6 +141,15 @@ def list_sources(connection: Connection) -> Sequence[Row[Any]]:
     and `error_share` tell of the last ten minutes or so.
     """
     return connection.execute(_SOURCES).all()
+
+
+def list_workers(connection: Connection) -> Sequence[Row[Any]]:
+    """Return the workers, mailers and dispatchers that were there in the last hour.
+
+    `missing` tells that one has given no sign of life for 30 seconds; `at_work` is how many runs
+    a worker holds, null for the others.
+    """
+    return connection.execute(_WORKERS).all()
 
 
 def _skip(page: int, per_page: int) -> int:

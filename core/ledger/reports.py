@@ -39,6 +39,21 @@ _LATENCY = text("""
       AND run.started_at IS NOT NULL AND run.finished_at IS NOT NULL
 """)
 
+_IMPORTS = """
+    SELECT job_import.id, job_import.created, lines, made, by_status, next_run_at
+    FROM job_import CROSS JOIN LATERAL (
+        SELECT coalesce(jsonb_object_agg(status, jobs), '{}') AS by_status,
+               min(next_run_at) AS next_run_at
+        FROM (SELECT status, count(*) AS jobs, min(next_run_at) AS next_run_at
+              FROM job WHERE import_id = job_import.id GROUP BY status) AS counted
+    ) AS progress
+    WHERE creator_id = :creator_id
+"""
+_LIST_IMPORTS = text(
+    f"{_IMPORTS} ORDER BY job_import.created DESC, id DESC LIMIT :limit OFFSET :skip"
+)
+_ONE_IMPORT = text(f"{_IMPORTS} AND id = :id")
+
 
 def jobs_by_status(connection: Connection, creator_id: str) -> dict[str, int]:
     """Return how many jobs of a user are in each status that any is in."""
@@ -89,3 +104,20 @@ def calendar_jobs(
         _JOB.c.creator_id == creator_id, _JOB.c.date >= since, _JOB.c.status != "cancelled"
     )
     return connection.execute(wanted.order_by(_JOB.c.date).limit(MAX_CALENDAR_JOBS)).all()
+
+
+def list_imports(
+    connection: Connection, creator_id: str, limit: int, skip: int
+) -> Sequence[Row[Any]]:
+    """Return a user's imports, newest first, each with how far its jobs are.
+
+    `made` is how many jobs it made, `by_status` how many of them are in each status that any is
+    in, `next_run_at` when the next of them is due; those that were deleted are in none.
+    """
+    values = {"creator_id": creator_id, "limit": limit, "skip": skip}
+    return connection.execute(_LIST_IMPORTS, values).all()
+
+
+def find_import(connection: Connection, creator_id: str, import_id: int) -> Row[Any] | None:
+    """Return an import of a user as `list_imports` does, or None."""
+    return connection.execute(_ONE_IMPORT, {"creator_id": creator_id, "id": import_id}).first()

@@ -11,7 +11,7 @@ from apiflask import APIFlask
 from sqlalchemy import Engine
 
 from tests.agendador.conftest import Caller, Users
-from tests.agendador.ledgers import count, messages
+from tests.agendador.ledgers import count, finish, messages
 from tests.clients import Broker
 from tests.people import MARIA, alphanumeric_cnpj, cnpj
 
@@ -93,6 +93,34 @@ def test_importing_the_same_again_makes_nothing_twice(maria: Caller, ledger: Eng
         row["job_id"] for row in first.json["data"]["rows"]
     ]
     assert count(ledger, "job") == 20
+
+
+def progress(caller: Caller, import_id: int) -> dict[str, Any]:
+    found: dict[str, Any] = caller.get(f"/imports/{import_id}").json["data"]
+    return found
+
+
+def test_how_far_an_import_is_can_be_followed(maria: Caller, ledger: Engine) -> None:
+    table = f"cnpj,titulo\n{cnpj(1)},Padaria\n{cnpj(2)},Mercado\n{cnpj(3)},Banca\n123,Errada\n"
+    maria.post("/jobs", json={"title": "x", "cpf_cnpj": cnpj(9), "date": DATE})
+
+    answer = send(maria, table, date=DATE).json["data"]
+    first, second, third = (row["job_id"] for row in answer["rows"][:3])
+    finish(ledger, first)
+    maria.delete(f"/job/{third}")
+
+    now = progress(maria, answer["import_id"])
+    assert (now["lines"], now["made"]) == (4, 3)
+    assert {name: jobs for name, jobs in now["by_status"].items() if jobs} == {
+        "processed": 1, "created": 1,
+    }  # fmt: skip
+    assert now["next_run_at"] == "2031-03-01T12:00:00+00:00"
+    mine = maria.get("/jobs", query_string={"import_id": answer["import_id"]}).json["data"]
+    assert [job["id"] for job in mine["items"]] == [second, first]
+    again = send(maria, table, date=DATE).json["data"]["import_id"]
+    assert progress(maria, again)["made"] == 1
+    assert [one["id"] for one in maria.get("/imports").json["data"]] == [again, now["id"]]
+    assert maria.get("/imports/999999").status_code == 404
 
 
 def test_thousands_of_rows_are_imported_in_seconds(maria: Caller, ledger: Engine) -> None:

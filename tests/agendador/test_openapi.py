@@ -92,9 +92,10 @@ OF_A_JOB = {
     ("post", "/job/{job_id}/pause"), ("post", "/job/{job_id}/resume"),
     ("get", "/job/{job_id}/runs"),
 }  # fmt: skip
-OF_A_COMPANY = {("get", "/companies/{cnpj}")}
+OF_SOMEBODY = OF_A_JOB | {("get", "/companies/{cnpj}"), ("get", "/imports/{import_id}")}
 OF_AN_ADMIN = {
-    ("get", "/admin/errors"), ("get", "/admin/queues"), ("get", "/admin/errors/{event_id}"),
+    ("get", "/admin/errors"), ("get", "/admin/queues"), ("get", "/admin/workers"),
+    ("get", "/admin/sources"), ("get", "/admin/errors/{event_id}"),
     ("post", "/admin/errors/{event_id}/replay"), ("delete", "/admin/errors/{event_id}"),
 }  # fmt: skip
 
@@ -104,23 +105,25 @@ def test_nobody_reaches_what_belongs_to_another(
 ) -> None:
     job_id = maria.post("/jobs", json=job(title="De Maria")).json["data"]["id"]
     finish(ledger, job_id)
+    table = {"query_string": {"title": "De Maria"}, "content_type": "text/csv"}
+    import_id = maria.post("/jobs/import", data=cnpj(1), **table).json["data"]["import_id"]
     before = [maria.get(path).json["data"] for path in ("/jobs", "/results", f"/job/{job_id}/runs")]
     outsider = Caller(app.test_client(), users.token(JOAO))
     administrator = Caller(app.test_client(), users.token(ESTELA, group="admin"))
     named = set()
     for method, path, _ in operations(app):
-        address = path.format(job_id=job_id, cnpj=cnpj(1), event_id="x")
+        address = path.format(job_id=job_id, cnpj=cnpj(1), event_id="x", import_id=import_id)
         if address != path:
             named.add((method, path))
         for other in (outsider, administrator):
             answer = getattr(other, method)(address, json=job())
-            if (method, path) in OF_A_JOB | OF_A_COMPANY:
+            if (method, path) in OF_SOMEBODY:
                 assert answer.status_code == 404, (method, path)
             elif (method, path) in OF_AN_ADMIN and other is outsider:
                 assert answer.status_code == 403, (method, path)
             assert "De Maria" not in answer.get_data(as_text=True), (method, path)
 
-    assert named <= OF_A_JOB | OF_A_COMPANY | OF_AN_ADMIN
+    assert named <= OF_SOMEBODY | OF_AN_ADMIN
     after = [maria.get(path).json["data"] for path in ("/jobs", "/results", f"/job/{job_id}/runs")]
     assert after == before
 

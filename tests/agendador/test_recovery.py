@@ -210,7 +210,8 @@ def test_the_queues_tell_how_they_stand(admin: Caller, declared_broker: Broker) 
 
 
 ADMIN_CALLS = [
-    ("get", "/admin/errors"), ("get", "/admin/queues"), ("get", "/admin/errors/x"),
+    ("get", "/admin/errors"), ("get", "/admin/queues"), ("get", "/admin/workers"),
+    ("get", "/admin/errors/x"),
     ("post", "/admin/errors/x/replay"), ("delete", "/admin/errors/x"),
 ]  # fmt: skip
 

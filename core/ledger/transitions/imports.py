@@ -14,12 +14,14 @@ _CREATE_MANY = text(f"""
         SELECT * FROM jsonb_to_recordset(CAST(:jobs AS jsonb)) AS asked(
             place int, title text, description text, cpf_cnpj text, date timestamptz, priority int,
             recurrence text, creator_id text, creator_email text, idempotency_key text,
-            request_id text)
+            request_id text, import_id bigint)
     ), made AS (
         INSERT INTO job (title, description, cpf_cnpj, date, priority, status, recurrence,
-                         next_run_at, creator_id, creator_email, idempotency_key, request_id)
+                         next_run_at, creator_id, creator_email, idempotency_key, request_id,
+                         import_id)
         SELECT title, description, cpf_cnpj, date, priority, 'created', recurrence,
-               greatest(date, now()), creator_id, creator_email, idempotency_key, request_id
+               greatest(date, now()), creator_id, creator_email, idempotency_key, request_id,
+               import_id
         FROM asked ORDER BY place
         ON CONFLICT (creator_id, idempotency_key) DO NOTHING
         RETURNING id, idempotency_key
@@ -30,7 +32,11 @@ _CREATE_MANY = text(f"""
     FROM job JOIN asked USING (creator_id, idempotency_key)
 """)
 
-_NOTE_IMPORT = text("INSERT INTO job_import (creator_id, lines) VALUES (:creator_id, :lines)")
+_NOTE_IMPORT = text("""
+    INSERT INTO job_import (creator_id, lines) VALUES (:creator_id, :lines) RETURNING id
+""")
+
+_NOTE_MADE = text("UPDATE job_import SET made = :made WHERE id = :id")
 
 
 def create_jobs(connection: Connection, new: Sequence[NewJob]) -> dict[str, tuple[int, bool]]:
@@ -51,7 +57,12 @@ def create_jobs(connection: Connection, new: Sequence[NewJob]) -> dict[str, tupl
     return found
 
 
-def note_import(connection: Connection, creator_id: str, lines: int) -> None:
-    """Note that a user sent a table of so many rows."""
+def note_import(connection: Connection, creator_id: str, lines: int) -> int:
+    """Note that a user sent a table of so many rows, and return the import's id."""
     values = {"creator_id": creator_id, "lines": lines}
-    connection.execute(_NOTE_IMPORT, values)
+    return int(connection.execute(_NOTE_IMPORT, values).scalar_one())
+
+
+def note_made(connection: Connection, import_id: int, made: int) -> None:
+    """Note how many jobs an import made."""
+    connection.execute(_NOTE_MADE, {"id": import_id, "made": made})

@@ -50,14 +50,17 @@ class NewJob:
     recurrence: str | None = None
     idempotency_key: str | None = None
     request_id: str = ""
+    import_id: int | None = None
 
 
 _CREATE = text(f"""
     WITH made AS (
         INSERT INTO job (title, description, cpf_cnpj, date, priority, status, recurrence,
-                         next_run_at, creator_id, creator_email, idempotency_key, request_id)
+                         next_run_at, creator_id, creator_email, idempotency_key, request_id,
+                         import_id)
         VALUES (:title, :description, :cpf_cnpj, :date, :priority, 'created', :recurrence,
-                greatest(:date, now()), :creator_id, :creator_email, :idempotency_key, :request_id)
+                greatest(:date, now()), :creator_id, :creator_email, :idempotency_key, :request_id,
+                :import_id)
         ON CONFLICT (creator_id, idempotency_key) DO NOTHING
         RETURNING id, next_run_at
     )
