@@ -15,6 +15,7 @@ from agendador import (
     jobs,
     openapi,
     overview,
+    pages,
     preferences,
     results,
 )
@@ -51,7 +52,7 @@ def create_app() -> APIFlask:
     tokens.configure(app, config, PublicKeys(str(config.jwks_url)).find)
     app.extensions["settings"] = config
     errors.register(app, publisher)
-    for part in (jobs, results, overview, imports, exports, calendar, preferences, admin):
+    for part in (jobs, pages, results, overview, imports, exports, calendar, preferences, admin):
         app.register_blueprint(part.bp)
     openapi.complete(app)
     cli.register(app, config)

@@ -15,7 +15,7 @@ from core import logs, web
 from core.broker import events
 from core.broker.publisher import Publisher
 from core.ledger.connection import ERRORS, is_lost
-from core.ledger.transitions import people
+from core.ledger.transitions import pages, people
 from core.tokens import Caller, caller
 
 NOT_FOUND = 404
@@ -37,6 +37,7 @@ _REFUSALS: dict[type[people.TransitionError], tuple[int, str]] = {
     people.JobStartedError: (CONFLICT, "A consulta já começou e não pode mais ser alterada."),
     people.JobEndedError: (CONFLICT, "A consulta já terminou."),
     people.JobUnderWayError: (CONFLICT, "A consulta já está na fila ou em andamento."),
+    pages.NotWaitingError: (CONFLICT, "A consulta não está à espera de uma página."),
 }
 _NO_OCCURRENCE = "A regra não tem nenhuma data a partir da data da consulta."
 

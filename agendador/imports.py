@@ -8,7 +8,7 @@ from flask import Response, request
 from pydantic import BaseModel, field_validator
 from sqlalchemy import Connection
 
-from agendador import errors, limits
+from agendador import errors, limits, uploads
 from agendador.database import db, reading
 from agendador.fields import Utc
 from agendador.import_rows import ImportRow, read_rows
@@ -135,15 +135,9 @@ def read_import(import_id: int) -> Response:
 
 
 def _uploaded() -> bytes:
-    content: bytes
-    if request.mimetype == "multipart/form-data":
-        file = request.files.get("file")
-        if file is None:
-            raise TableError("Envie o arquivo no campo file.")
-        with file.stream:
-            content = file.read()
-    else:
-        content = request.get_data()
+    content = uploads.content()
+    if content is None:
+        raise TableError("Envie o arquivo no campo file.")
     return content
 
 

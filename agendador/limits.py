@@ -12,6 +12,8 @@ from core.tokens import caller
 CONFLICT = 409
 TOO_MANY = 429
 HOUR = 3_600
+# Pages that one user gave and that no worker has read yet; each may be large.
+MAX_UNREAD_PAGES = 50
 
 
 def check_open_jobs(connection: Connection) -> None:
@@ -37,6 +39,19 @@ def check_imports(connection: Connection) -> None:
         )
         error.headers = {"Retry-After": str(HOUR // limit)}
         raise error
+
+
+def check_unread_pages(connection: Connection) -> None:
+    """Raise the refusal (429) of a page just given, if with it too many are not read yet.
+
+    The caller's transaction must end with it, so that nothing of the request is kept.
+    """
+    if queries.count_pages(connection, caller().user_id) > MAX_UNREAD_PAGES:
+        raise web.stop(
+            TOO_MANY,
+            f"Até {MAX_UNREAD_PAGES} páginas podem esperar leitura. "
+            "Envie esta quando as anteriores tiverem sido lidas.",
+        )
 
 
 def _settings() -> AgendadorSettings:

@@ -36,6 +36,21 @@ _UPLOAD = {
     },
 }
 
+_PAGE = {
+    "description": "A página salva do navegador como HTML, de até 2 MiB.",
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {"file": {"type": "string", "format": "binary"}},
+            }
+        },
+        "text/html": {"schema": {}},
+    },
+}
+
 Spec = dict[str, Any]
 
 
@@ -46,6 +61,7 @@ def complete(app: APIFlask) -> None:
     def process(spec: Spec) -> Spec:
         spec["info"]["description"] = DESCRIPTION
         spec["paths"]["/jobs/import"]["post"]["requestBody"] = _UPLOAD
+        spec["paths"]["/job/{job_id}/page"]["post"]["requestBody"] = _PAGE
         return common(spec)
 
     app.spec_processor(process)  # type: ignore[arg-type] # ours is made as a dict

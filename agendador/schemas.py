@@ -184,7 +184,8 @@ class JobPage(BaseModel):
 class RunOut(Row):
     """One occurrence of a job; `attempt` counts how often it was tried.
 
-    One that waits to be tried again has the reason and `next_attempt_at`.
+    One that waits to be tried again has the reason and `next_attempt_at`. `uploaded` tells that a
+    person gave its page; `source` is then where that page is from.
     """
 
     id: uuid.UUID
@@ -199,6 +200,7 @@ class RunOut(Row):
     started_at: Utc | None
     finished_at: Utc | None
     duration_ms: int | None
+    uploaded: bool
 
 
 class Partner(BaseModel):

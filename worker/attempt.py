@@ -12,6 +12,7 @@ from core.clock import SAO_PAULO, utc_now
 from core.documents import format_cnpj
 from core.ledger.models import Status
 from core.ledger.transitions.work import Outcome
+from worker.sources import uploaded_page
 from worker.sources.company import Company
 from worker.sources.errors import HeldBack, NotFound, SourceError
 
@@ -42,13 +43,14 @@ def perform(
 ) -> Outcome:
     """Try a claimed run once and return how it ended; never raises.
 
+    A run for which a person gave a page is read from that; the others ask the chain.
     A CNPJ that one source alone did not find is looked for again after so many seconds each.
     """
     if run.attempt > max_attempts:
         return _ended(run, EXHAUSTED, "O processo foi interrompido em todas as tentativas.")
     asked = utc_now().astimezone(SAO_PAULO)
     try:
-        company, source = chain.lookup(run.cpf_cnpj)
+        company, source = _found(run, chain)
     except NotFound as error:
         log.info("company_not_found", said_by=error.said_by, before=run.not_found_count)
         return _missing(run, error, asked, not_found_retries)
@@ -87,6 +89,12 @@ def unstorable(outcome: Outcome) -> Outcome:
 def is_exhausted(outcome: Outcome) -> bool:
     """Tell whether the run ended because no attempt is left, so its message is a dead letter."""
     return outcome.error_code == EXHAUSTED
+
+
+def _found(run: Row[Any], chain: Lookup) -> tuple[Company, str]:
+    if run.page is None:
+        return chain.lookup(run.cpf_cnpj)
+    return uploaded_page.read(bytes(run.page), run.cpf_cnpj)
 
 
 def _failed(run: Row[Any], error: SourceError, max_attempts: int) -> Outcome:

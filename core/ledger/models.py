@@ -18,6 +18,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     String,
     Text,
@@ -117,6 +118,8 @@ class Run(Base):
     that holds its message, the worker that claimed it) is presumed gone; the dispatcher then
     publishes it again. `attempt` counts the claims and fences off a worker that was presumed gone.
     `not_found_count` counts the answers that there is no such CNPJ, each to be seen again later.
+    `page_digest` is the SHA-256 of the page that a person gave to be read; null where
+    the sources are asked.
     """
 
     __tablename__ = "run"
@@ -134,6 +137,7 @@ class Run(Base):
     source: Mapped[str | None] = mapped_column(String(40))
     error_code: Mapped[str | None] = mapped_column(String(40))
     error_detail: Mapped[str | None] = mapped_column(Text)
+    page_digest: Mapped[str | None] = mapped_column(String(64))
     created: Mapped[datetime] = mapped_column(server_default=func.now())
     queued_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
@@ -153,6 +157,18 @@ class Run(Base):
         ),
         Index("run_of_day", "scheduled_for"),
     )
+
+
+class UploadedPage(Base):
+    """The page that a person gave for a run: there until the run has ended, and no longer."""
+
+    __tablename__ = "uploaded_page"
+
+    run_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("run.id", ondelete="CASCADE"), primary_key=True
+    )
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    created: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Result(Base):

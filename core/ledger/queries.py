@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, bindparam, cast, func, select, text
 
+from core import official_page
 from core.ledger.models import Base, Status
 
 _JOB = Base.metadata.tables["job"]
@@ -31,6 +32,22 @@ _UNCLAIMED_PAST_LEASE = text("""
     SELECT count(*) FILTER (WHERE coalesce(next_attempt_at, lease_until) <= now()) AS past,
            count(*) AS queued
     FROM run WHERE status = 'queued' AND next_attempt_at IS NULL
+""")
+
+# Only what has ended in an error may wait for a person; of a recurring job, its last occurrence.
+_WAITING = text("""
+    SELECT job.* FROM job CROSS JOIN LATERAL (
+        SELECT status, error_code FROM run WHERE job_id = job.id ORDER BY scheduled_for DESC LIMIT 1
+    ) AS last
+    WHERE creator_id = :creator_id
+      AND (job.status = 'error' OR job.status = 'created' AND recurrence IS NOT NULL)
+      AND last.status = 'error' AND error_code = ANY(:codes)
+    ORDER BY job.id LIMIT :limit
+""")
+
+_COUNT_PAGES = text("""
+    SELECT count(*) FROM uploaded_page JOIN run ON run.id = run_id JOIN job ON job.id = run.job_id
+    WHERE creator_id = :creator_id
 """)
 
 # A minute's questions are logged; those of the last minute are what counts against the limit.
@@ -106,15 +123,30 @@ def find_job(connection: Connection, job_id: int, creator_id: str) -> Row[Any] |
 
 
 def list_runs(connection: Connection, job_id: int, page: int, per_page: int) -> Sequence[Row[Any]]:
-    """Return one page of a job's runs, latest first, with `duration_ms`."""
+    """Return one page of a job's runs, latest first, with `duration_ms` and `uploaded`."""
     spent = func.extract("epoch", _RUN.c.finished_at - _RUN.c.started_at) * 1000
     return connection.execute(
-        select(_RUN, cast(spent, BigInteger).label("duration_ms"))
+        select(
+            _RUN,
+            cast(spent, BigInteger).label("duration_ms"),
+            _RUN.c.page_digest.is_not(None).label("uploaded"),
+        )
         .where(_RUN.c.job_id == job_id)
         .order_by(_RUN.c.scheduled_for.desc())
         .limit(per_page)
         .offset(_skip(page, per_page))
     ).all()
+
+
+def list_waiting(connection: Connection, creator_id: str, limit: int) -> Sequence[Row[Any]]:
+    """Return the first jobs of a user that wait for a page which a person gives."""
+    values = {"creator_id": creator_id, "codes": list(official_page.WAITING), "limit": limit}
+    return connection.execute(_WAITING, values).all()
+
+
+def count_pages(connection: Connection, creator_id: str) -> int:
+    """Return how many pages that a user gave are still to be read."""
+    return int(connection.execute(_COUNT_PAGES, {"creator_id": creator_id}).scalar_one())
 
 
 def list_results(

@@ -90,7 +90,7 @@ OF_A_JOB = {
     ("get", "/job/{job_id}"), ("put", "/job/{job_id}"), ("patch", "/job/{job_id}"),
     ("delete", "/job/{job_id}"), ("post", "/job/{job_id}/cancel"), ("post", "/job/{job_id}/run"),
     ("post", "/job/{job_id}/pause"), ("post", "/job/{job_id}/resume"),
-    ("get", "/job/{job_id}/runs"),
+    ("get", "/job/{job_id}/runs"), ("post", "/job/{job_id}/page"),
 }  # fmt: skip
 OF_SOMEBODY = OF_A_JOB | {("get", "/companies/{cnpj}"), ("get", "/imports/{import_id}")}
 OF_AN_ADMIN = {

@@ -43,6 +43,7 @@ def attempt(
         attempt=number,
         not_found_count=not_found_count,
         cpf_cnpj="12ABC34501DE35",
+        page=None,
     )
     return perform(run, Sources(error), MAX_ATTEMPTS, retries)
 

@@ -17,7 +17,9 @@ import pytest
 
 from core.broker import topology
 from core.ledger.models import Status
+from core.ledger.transitions import pages
 from devstack.registry import reserved
+from devstack.registry.pages import certificate
 from devstack.servers import ROOT
 from tests.clients import Broker, Registry
 from tests.people import cnpj
@@ -25,7 +27,7 @@ from tests.proxy import Proxy
 from tests.queues import channel_to, depth, port_of, put, take, url_of
 from tests.waiting import wait_until
 from tests.worker.mailer.outage import cut_off, let_in
-from tests.world import W2, World
+from tests.world import MARIA, W2, World
 from worker import attempt, lookups
 from worker.lookups import Lookups
 from worker.settings import LookupSettings
@@ -181,6 +183,28 @@ def test_a_job_becomes_a_result_and_two_mails(
     assert office.world.mail_kinds(run_id) == ["started", "finished"]
     assert office.world.job(run.job_id).status == "processed"
     assert asked(registry) == [cnpj(7)]
+
+
+def test_a_page_that_a_person_gave_is_read_instead_of_asking(
+    office: Office, start: Start, registry: Registry
+) -> None:
+    start()
+    (refused,) = office.publish(reserved.CAPTCHA)
+    job_id = office.wait(refused, "error").job_id
+    for page, status, code in (
+        (certificate(cnpj(7)), "error", "other_company"),
+        (certificate(reserved.CAPTCHA), "processed", None),
+    ):
+        with office.world.engine.begin() as connection:
+            pages.give_page(connection, job_id, MARIA, page)
+        office.publish_again()
+        run = office.wait(office.world.runs(job_id)[-1].id, status)
+        assert (run.error_code, run.attempt) == (code, 1)
+    (result,) = office.world.results()
+    assert (result.cnpj, result.source, run.source) == (reserved.CAPTCHA, "receita", "receita")
+    assert office.world.mail_kinds(run.id) == ["started", "finished"]
+    assert office.world.job(job_id).status == "processed"
+    assert asked(registry) == [reserved.CAPTCHA]
 
 
 def test_the_highest_priority_is_first_and_equals_are_as_they_came(

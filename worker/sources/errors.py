@@ -9,7 +9,9 @@
     ├── Unavailable    the source is away, busy, slow or answers nonsense
     ├── LayoutChanged  the answer lacks fields that it always had
     ├── WrongCompany   the answer is about another CNPJ
-    └── NoSource       no configured source takes such a CNPJ
+    ├── NoSource       no configured source takes such a CNPJ
+    ├── OtherCompany   the page that a person gave is about another CNPJ
+    └── NotCertificate the page that a person gave is no certificate
 
 `code` is stable and for programs, `reason` is Portuguese for people and holds no personal data.
 """
@@ -17,6 +19,8 @@
 # ruff: noqa: N818 The names are the contract, and each of them is already an error.
 
 from typing import ClassVar
+
+from core import official_page
 
 
 class SourceError(Exception):
@@ -61,7 +65,7 @@ class InvalidCnpj(SourceError):
 class Captcha(SourceError):
     """The source asks for a person; no program answers for one."""
 
-    code = "captcha"
+    code = official_page.CAPTCHA
     default_reason = "A fonte pede uma verificação humana (captcha)."
 
 
@@ -120,3 +124,17 @@ class NoSource(SourceError):
 
     code = "no_source"
     default_reason = "Nenhuma fonte configurada aceita CNPJ com letras."
+
+
+class OtherCompany(SourceError):
+    """The page that a person gave is about another CNPJ; another page is needed."""
+
+    code = official_page.OTHER_COMPANY
+    default_reason = "A página enviada é de outro CNPJ."
+
+
+class NotCertificate(SourceError):
+    """The page that a person gave is not the certificate, or not all of it; another is needed."""
+
+    code = official_page.NOT_CERTIFICATE
+    default_reason = "A página enviada não é o comprovante de inscrição."

@@ -96,6 +96,7 @@ _CANCEL = text("""
 """)
 
 _CANCEL_RUN = text("""
+    WITH forgotten AS (DELETE FROM uploaded_page WHERE run_id = :id)
     UPDATE run SET status = 'cancelled', finished_at = now(), next_attempt_at = NULL,
                    lease_until = NULL
     WHERE id = :id

@@ -13,6 +13,7 @@ from core.ledger.connection import JOB_CHANNEL, MAIL_CHANNEL
 from core.ledger.models import Status
 from core.ledger.transitions import QUEUE_LEASE, WORK_LEASE
 from core.ledger.transitions.mails import queue_finished_mails
+from core.ledger.transitions.pages import forget_pages
 from core.ledger.transitions.recurring import go_on
 
 COMPANY_FIELDS = (
@@ -112,6 +113,8 @@ _CLAIM = text(f"""
     )
     SELECT run.id AS run_id, run.attempt, run.not_found_count, run.started_at, run.priority,
            job.id AS job_id, job.cpf_cnpj, job.request_id,
+           CASE WHEN run.page_digest IS NOT NULL THEN (
+               SELECT content FROM uploaded_page WHERE uploaded_page.run_id = run.id) END AS page,
            pg_notify('{JOB_CHANNEL}', ''), pg_notify('{MAIL_CHANNEL}', '')
     FROM claimed AS run JOIN job ON job.id = run.job_id
     ORDER BY run.place
@@ -163,14 +166,15 @@ _SETTLE = text("""
           AND run.id = outcome.run_id AND run.attempt = outcome.attempt
           AND run.status = 'processing' AND run.worker = :worker
           AND run.job_id IN (SELECT id FROM locked)
-        RETURNING run.id, run.job_id, run.status
+        RETURNING run.id, run.job_id, run.status, run.page_digest
     ), jobs AS (
         UPDATE job SET status = CASE
             WHEN settled.status <> 'queued' AND job.next_run_at IS NOT NULL THEN 'created'
             ELSE settled.status END
         FROM settled WHERE job.id = settled.job_id
     )
-    SELECT settled.id, settled.status, job.id AS job_id, job.creator_id, job.recurrence, job.date
+    SELECT settled.id, settled.status, settled.page_digest, job.id AS job_id, job.creator_id,
+           job.recurrence, job.date
     FROM settled JOIN job ON job.id = settled.job_id
 """)
 
@@ -205,7 +209,8 @@ def claim(
     A run that has ended, was withdrawn, waits for a later attempt or is held by a live worker is
     not claimed; one that this very worker holds is, since it asks for none that it knows to be at
     work. The first attempt queues the start mail. Rows hold run_id, attempt
-    (this one counted), not_found_count, started_at, priority, job_id, cpf_cnpj and request_id.
+    (this one counted), not_found_count, started_at, priority, job_id, cpf_cnpj, request_id and
+    page: what a person gave to be read instead of asking the sources, or None.
     """
     values = {
         "run_ids": [delivery.run_id for delivery in deliveries],
@@ -252,6 +257,8 @@ def settle(connection: Connection, outcomes: Sequence[Outcome], worker: str) -> 
     if ended:
         queue_finished_mails(connection, [row.id for row in ended])
         go_on(connection, [row for row in ended if row.recurrence is not None])
+        if read := [row.id for row in ended if row.page_digest is not None]:
+            forget_pages(connection, read)
     return ids
 
 
