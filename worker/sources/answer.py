@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 
 from worker.sources import fields
 from worker.sources.company import Company
@@ -26,19 +27,30 @@ REQUIRED = ("cnpj", "nome_empresarial", "situacao_cadastral")
 _COMPLAINTS: tuple[tuple[re.Pattern[str], type[SourceError]], ...] = (
     (re.compile(r"TOO MANY|MUITAS REQUISICOES|LIMIT|CREDITS|\b429\b"), RateLimited),
     (
-        re.compile(r"NOT FOUND|\bN\S{1,2}O (ENCONTRAD|LOCALIZAD|EXISTE)|INEXISTENTE|REJEITAD"),
+        re.compile(
+            r"NOT FOUND|\bN\S{1,2}O (FOI |FORAM |EST\S{1,2} )?"
+            r"(ENCONTRAD|LOCALIZAD|EXISTE|CADASTRAD|CONSTA)|INEXISTENTE|REJEITAD"
+        ),
         NotFound,
     ),
     (
-        re.compile(r"(CNPJ|TAX ?ID).*INV\S{1,2}LID|INVALID\w* (CNPJ|TAX)|MUST BE A VALID"),
+        re.compile(
+            r"(CNPJ|TAX ?ID).*(INV\S{1,2}LID|NOT (A )?VALID)|INVALID\w* (CNPJ|TAX)|MUST BE A VALID"
+        ),
         InvalidCnpj,
     ),
     (re.compile(r"CAPTCHA"), Captcha),
 )
-_COMPLAINT_KEYS = ("message", "error", "titulo", "detalhes", "mensagem", "constraints", "code")
+_COMPLAINT_KEYS = (
+    "message", "error", "errors", "titulo", "title", "detalhes", "detail", "mensagem",
+    "constraints", "validacao", "code",
+)  # fmt: skip
+_MAX_COMPLAINTS = 20
+_LONGEST_PLAIN_COMPLAINT = 500
 _CHALLENGE = re.compile(
     rb"captcha|challenge|just a moment|attention required|verify you are|enable javascript", re.I
 )
+_RATE_LIMITED = re.compile(rb"too many requests|rate.?limited", re.I)
 _JAVASCRIPT_DATE = re.compile(r"[A-Z][a-z]{2} [0-9]{2} [0-9]{4} [0-9:]{8} GMT[+-][0-9]{4}")
 
 
@@ -93,19 +105,27 @@ def reader(company: Callable[[Record], Company]) -> Callable[[bytes, str], Compa
 
 
 def _load(body: bytes) -> object:
+    body = to_utf8(body)
     if body.lstrip()[:1] == b"<":
-        raise Captcha if _CHALLENGE.search(body) else Unavailable
+        raise _page(body)
     try:
-        return json.loads(to_utf8(body))
+        return json.loads(body)
     except (ValueError, RecursionError) as exc:
+        if len(body) < _LONGEST_PLAIN_COMPLAINT and _RATE_LIMITED.search(body):
+            raise RateLimited from exc
         raise Unavailable(reason="A resposta da fonte veio incompleta ou ilegível.") from exc
+
+
+def _page(body: bytes) -> SourceError:
+    """Return what a page means that came in place of an answer."""
+    if _RATE_LIMITED.search(body):
+        return RateLimited()
+    return Captcha() if _CHALLENGE.search(body) else Unavailable()
 
 
 def _complaint(record: Record) -> SourceError | None:
     """Return what an answer that names no company says, or None if it says nothing."""
-    said = [record.get(key) for key in _COMPLAINT_KEYS]
-    said += record.items("constraints")
-    text = " ".join(fields.text(value) for value in said if fields.text(value))
+    text = " ".join(islice(filter(None, map(fields.text, _said(record))), _MAX_COMPLAINTS))
     if not text:
         return None
     plain = fields.plain(text)
@@ -113,6 +133,15 @@ def _complaint(record: Record) -> SourceError | None:
         if pattern.search(plain):
             return RateLimited(_release(text)) if error is RateLimited else error()
     return Unavailable()
+
+
+def _said(record: Record) -> Iterator[object]:
+    """Yield what stands under the keys of a complaint, in an object or a list there as well."""
+    for key in _COMPLAINT_KEYS:
+        yield record.get(key)
+        for within in (record.record(key), *record.records(key)):
+            yield from (within.get(inner) for inner in _COMPLAINT_KEYS)
+        yield from record.items(key)
 
 
 def _release(text: str) -> float | None:

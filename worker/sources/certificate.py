@@ -57,7 +57,12 @@ ALIASES = {
     "MOTIVO DA SITUAÇÃO CADASTRAL": "MOTIVO DE SITUAÇÃO CADASTRAL",
 }
 
+# It stands between the number and the next label, and is neither.
+HEADING = "COMPROVANTE DE INSCRIÇÃO E DE SITUAÇÃO CADASTRAL"
+
 _INDEX = labels.index((*REQUIRED, *OPTIONAL, *ALIASES))
+_PRINTED_INDEX = _INDEX | labels.index((HEADING,))
+_CELLS = frozenset({"td", "th"})
 _LONGEST_LABEL = 400  # with the spaces that pages put around it
 _LONGEST_ACTIVITY = 400
 _NEXT_ACTIVITY = re.compile(r"(?=[0-9]{2}\.[0-9]{2}-[0-9]-[0-9]{2} - )")
@@ -66,13 +71,42 @@ _NEXT_ACTIVITY = re.compile(r"(?=[0-9]{2}\.[0-9]{2}-[0-9]-[0-9]{2} - )")
 def read(root: etree._Element) -> dict[str, list[str]]:
     """Return the value of each cell that bears a label, by label."""
     card: dict[str, list[str]] = {}
-    for cell in root.iter("td"):
+    for cell in root.iter("td", "th"):
         first = _first_text(cell)
         label = _label(first) if len(first) < _LONGEST_LABEL else ""
         if label:
-            whole = etree.tostring(cell, encoding="unicode", method="text", with_tail=False)
-            card.setdefault(label, []).append(_value(whole.partition(first)[2]))
+            card.setdefault(label, []).append(_value(_own_text(cell).partition(first)[2]))
     return card
+
+
+def _own_text(cell: etree._Element) -> str:
+    """Return a cell's text up to a cell within it, which is one that the page did not close."""
+    whole = _text(cell)
+    within = (_text(inner) for inner in cell.iter("td", "th") if inner is not cell)
+    next_one = next((text for text in within if text and not text.isspace()), "")
+    return whole.partition(next_one)[0] if next_one else whole
+
+
+def _text(element: etree._Element) -> str:
+    return etree.tostring(element, encoding="unicode", method="text", with_tail=False)
+
+
+def read_printed(texts: list[str]) -> dict[str, list[str]]:
+    """Return what stands between one label and the next, by label, of a page without cells.
+
+    `texts` are its visible texts in order. It is empty unless a number follows its label.
+    """
+    card: dict[str, list[str]] = {}
+    label, parts = "", list[str]()
+    for text in (*texts, HEADING):
+        found = labels.find(text, _PRINTED_INDEX) if len(text) < _LONGEST_LABEL else ""
+        if not found:
+            parts.append(text)
+            continue
+        if label:
+            card.setdefault(label, []).append(_value(" ".join(parts)))
+        label, parts = ALIASES.get(found, found), []
+    return card if fields.shown_cnpj(next(iter(card.get(NUMBER, ())), "")) else {}
 
 
 @lru_cache(maxsize=512)
@@ -85,7 +119,7 @@ def _first_text(cell: etree._Element) -> str:
     """Return the first text of a cell; of one that begins with another cell there is none."""
     for element in cell.iter():
         # The card is a table within a cell: innermost cells hold a label and its value.
-        if element.tag == "td" and element is not cell:
+        if element.tag in _CELLS and element is not cell:
             return ""
         text = element.text
         if text and not text.isspace():

@@ -3,12 +3,13 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from core import logs, settings
 from core.documents import InvalidDocumentError, format_cnpj, parse_cnpj
-from worker.sources import fields, receita_page, registry
+from worker.sources import fields, receita_page, recognition, registry
 from worker.sources.company import Company
 from worker.sources.errors import SourceError
 from worker.sources.settings import SOURCE_NAMES, WEB_SOURCE_NAMES, SourceSettings
@@ -49,7 +50,9 @@ def add_parse_command(commands: "argparse._SubParsersAction[argparse.ArgumentPar
         "parse", help="lê uma página ou resposta salva e mostra a empresa em JSON"
     )
     parser.add_argument("file", type=Path, help="a página ou resposta salva")
-    parser.add_argument("--source", choices=WEB_SOURCE_NAMES, default="receita", help="%(default)s")
+    parser.add_argument(
+        "--source", choices=WEB_SOURCE_NAMES, help="de qual fonte; sem isto, a que o conteúdo diz"
+    )
     parser.add_argument("--cnpj", type=_cnpj, help="o CNPJ que deve constar dela")
     parser.set_defaults(run=parse_file)
 
@@ -61,17 +64,20 @@ def parse_file(options: argparse.Namespace) -> int:
     except OSError as exc:
         sys.stderr.write(f"{options.file}: {exc.strerror}\n")
         return 2
-    # A certificate is asked for, but of the saved pages the QSA is read as well.
-    parse = (
-        receita_page.parse if options.source == "receita" else registry.find(options.source).parse
-    )
     try:
-        company = parse(body, options.cnpj or "")
+        company = _saved_parser(options.source)(body, options.cnpj or "")
     except SourceError as error:
         print(f"{type(error).__name__}: {error.reason}")
         return 1
     _print_json(company.as_dict())
     return 0
+
+
+def _saved_parser(source: str | None) -> Callable[[bytes, str], Company]:
+    if source is None:
+        return recognition.parse
+    # A certificate is asked for, but of the saved pages the QSA is read as well.
+    return receita_page.parse if source == "receita" else registry.find(source).parse
 
 
 def add_consult_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -31,7 +31,7 @@ def _company(data: Record) -> Company:
         email=fields.email(emails[0].get("address") if emails else None),
         telefone=fields.phones(
             *(
-                f"{fields.text(phone.get('area'))}{fields.text(phone.get('number'))}"
+                fields.phone(phone.get("area"), phone.get("number"))
                 for phone in data.records("phones")
             )
         ),

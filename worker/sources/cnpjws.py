@@ -33,10 +33,7 @@ def _company(data: Record) -> Company:
         uf=fields.state(office.record("estado").get("sigla")),
         email=fields.email(office.get("email")),
         telefone=fields.phones(
-            *(
-                f"{fields.text(office.get(f'ddd{n}'))}{fields.text(office.get(f'telefone{n}'))}"
-                for n in (1, 2)
-            )
+            *(fields.phone(office.get(f"ddd{n}"), office.get(f"telefone{n}")) for n in (1, 2))
         ),
         efr=fields.text(data.get("responsavel_federativo")),
         situacao_cadastral=fields.status(office.get("situacao_cadastral")),

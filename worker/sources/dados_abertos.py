@@ -131,7 +131,7 @@ def _company(base: _Base, office: Row, firm: Row, partners: list[Row]) -> Compan
         uf=fields.state(office["uf"]),
         email=fields.email(office["email"]),
         telefone=fields.phones(
-            *(f"{office[f'ddd_{n}'] or ''}{office[f'telefone_{n}'] or ''}" for n in (1, 2))
+            *(fields.phone(office[f"ddd_{n}"], office[f"telefone_{n}"]) for n in (1, 2))
         ),
         efr=fields.text(firm.get("ente_federativo")),
         situacao_cadastral=fields.status(office["situacao_cadastral"]),

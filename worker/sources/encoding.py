@@ -9,7 +9,14 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _ASCII = bytes(range(128))
+_NOT_ASCII = bytes(range(128, 256))
 _ACCENTED_UTF8 = re.compile(rb"\xc3[\x80-\xbf]")
+# The byte of each character that UTF-8 shows when it is taken for latin-1 or windows-1252.
+_AS_BYTE = {chr(byte): byte for byte in range(128, 256)} | {
+    char: byte for byte in range(128, 160) if (char := bytes([byte]).decode("cp1252", "ignore"))
+}
+_RUN = re.compile(f"[{''.join(map(re.escape, _AS_BYTE))}]+")
+_TWICE_UTF8 = re.compile(rb"\xc3[\x82\x83](?:\xc2[\x80-\xbf]|[\xc5\xc6\xcb\xe2]|\xef\xbf\xbd)")
 
 
 def to_utf8(data: bytes) -> bytes:
@@ -24,6 +31,8 @@ def to_utf8(data: bytes) -> bytes:
         data.decode()
     except UnicodeDecodeError:
         data = _repaired(data)
+    if _TWICE_UTF8.search(data):
+        data = _once(data)
     return _without_nul(data)
 
 
@@ -33,6 +42,23 @@ def _repaired(data: bytes) -> bytes:
     others = len(data.translate(None, _ASCII)) - 2 * accented_utf8
     encoding = "utf-8" if accented_utf8 > others else "cp1252"
     return data.decode(encoding, "replace").encode()
+
+
+def _once(data: bytes) -> bytes:
+    """Undo the reading of UTF-8 as windows-1252 in a text most of whose odd letters come of it."""
+    text = data.decode()
+    odd = len(text) - len(data.translate(None, _NOT_ASCII))
+    # One letter of the text shows as two or three.
+    if 4 * len(_TWICE_UTF8.findall(data)) < odd:
+        return data
+    return _RUN.sub(_read_again, text).encode()
+
+
+def _read_again(run: re.Match[str]) -> str:
+    try:
+        return bytes(map(_AS_BYTE.__getitem__, run[0])).decode()
+    except UnicodeDecodeError:
+        return run[0]
 
 
 def _without_nul(data: bytes) -> bytes:

@@ -3,6 +3,7 @@
 What cannot be read as its field becomes `""`; nothing here raises.
 """
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -24,10 +25,17 @@ _NOT_ALPHANUMERIC = re.compile(r"[^0-9A-Za-z]+")
 _NOT_DIGIT = re.compile(r"[^0-9]+")
 _UF = re.compile(r"[A-Z]{2}")
 _ACTIVITY_CODE = re.compile(r"[0-9]{2}\.?[0-9]{2}-?[0-9][-/]?[0-9]{2}")
+_DASH = re.compile(r"\s+[-\u2010-\u2015]\s+")
 _LICENCE_NOTE = re.compile(r"\s*\((?:n\S*\s+)?dispensada\s*\*?\)", re.IGNORECASE)
-_LEGAL_NATURE = re.compile(r"([0-9]{3})-?([0-9])(?:\s*-\s*(.*))?")
+_LEGAL_NATURE = re.compile(r"([0-9]{3})-?([0-9])(?:\s*[-\u2010-\u2015]\s*(.*))?")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+")
 _MAX_AMOUNT_DIGITS = 18
+# Systems that know no empty date write the first one that they can.
+_FIRST_YEAR = 1500
+_BETWEEN_PHONES = re.compile(r"[/;,|]|(?<=[0-9])\s*(?=\()")
+_AREA_AND_NUMBER = re.compile(r"\(\s*0*([1-9][0-9])\s*\)\s*([0-9][0-9 .-]*)")
+_NATIONWIDE = re.compile(r"0?([3589]00)([0-9]{2,3})([0-9]{4})")
+_COUNTRY = re.compile(r"55(?=[1-9][0-9]{9,10}$)")
 
 _STATUS_CODES = {"1": "NULA", "2": "ATIVA", "3": "SUSPENSA", "4": "INAPTA", "8": "BAIXADA"}
 _SIZE_CODES = {"1": "ME", "3": "EPP", "5": "DEMAIS"}
@@ -41,7 +49,7 @@ _SIZES = {
 def text(value: object) -> str:
     """Return the value's text, spaces collapsed; `""` for null, placeholders and containers."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
+        return _number(value)
     clean = " ".join(value.split()) if isinstance(value, str) else ""
     if not clean.isprintable():
         clean = " ".join("".join(char for char in clean if char.isprintable()).split())
@@ -49,6 +57,14 @@ def text(value: object) -> str:
         clean = unicodedata.normalize("NFC", clean)
     # The first letter spares most values the expression.
     return "" if clean[:1] in _PLACEHOLDER_BEGINS and _PLACEHOLDER.fullmatch(clean) else clean
+
+
+def _number(value: float) -> str:
+    if isinstance(value, int):
+        return str(value)
+    if not math.isfinite(value):
+        return ""
+    return str(int(value)) if value.is_integer() else str(value)
 
 
 def plain(value: object) -> str:
@@ -70,15 +86,16 @@ def date(value: object) -> str:
     else:
         return ""
     try:
-        return calendar_date(int(year), int(month), int(day)).isoformat()
+        found = calendar_date(int(year), int(month), int(day))
     except ValueError:
         return ""
+    return found.isoformat() if found.year >= _FIRST_YEAR else ""
 
 
 def cnpj(value: object) -> str:
     """Return the 14 characters of a CNPJ, which as a JSON number has lost its leading zeros."""
     compact = _NOT_ALPHANUMERIC.sub("", text(value)).upper()
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         compact = compact.zfill(14)
     return compact if _CNPJ.fullmatch(compact) else ""
 
@@ -155,8 +172,8 @@ def activity_line(value: object) -> str:
     The description may hold more dashes. A line without a code is returned as it is.
     """
     line = _without_licence_note(text(value))
-    code, _, description = line.partition(" - ")
-    return activity(code, description) if _ACTIVITY_CODE.fullmatch(code) else text(line)
+    code, *description = _DASH.split(line, maxsplit=1)
+    return activity(code, *description) if _ACTIVITY_CODE.fullmatch(code) else text(line)
 
 
 def _without_licence_note(line: str) -> str:
@@ -193,20 +210,39 @@ def legal_nature(code: object, description: object = "") -> str:
 
 
 def phones(*values: object) -> str:
-    """Return each number as `(NN) NNNN-NNNN`, joined by ` / `, repetitions dropped."""
-    numbers = (_phone(part) for value in values for part in text(value).split("/"))
+    """Return each number as `(NN) NNNN-NNNN`, joined by ` / `, repetitions dropped.
+
+    A number without its area code is `NNNN-NNNN`, one of the whole country `0800 NNN-NNNN`, and
+    what is no number stays as it is.
+    """
+    numbers = (_phone(part) for value in values for part in _BETWEEN_PHONES.split(text(value)))
     return " / ".join(dict.fromkeys(number for number in numbers if number))
 
 
+def phone(area: object, number: object) -> str:
+    """Return an area code and a number as one text for `phones`."""
+    code, digits = text(area), text(number)
+    return f"({code}) {digits}" if code and digits else digits
+
+
 def _phone(raw: str) -> str:
-    digits = _NOT_DIGIT.sub("", raw).lstrip("0")
-    if not digits:
+    if match := _AREA_AND_NUMBER.fullmatch(raw.strip()):
+        area, number = match[1], _NOT_DIGIT.sub("", match[2])
+    else:
+        area, number = "", _NOT_DIGIT.sub("", raw)
+    if nationwide := _NATIONWIDE.fullmatch(number):
+        return f"0{nationwide[1]} {nationwide[2]}-{nationwide[3]}"
+    if not area:
+        number = _COUNTRY.sub("", number.lstrip("0"))
+        # Nine digits are a mobile number, or a landline of seven digits with its area code.
+        if len(number) in {10, 11} or (len(number) == 9 and number[0] != "9"):  # noqa: PLR2004
+            area, number = number[:2], number[2:]
+    if not number.strip("0"):
         return ""
-    if len(digits) in {10, 11}:
-        return f"({digits[:2]}) {digits[2:-4]}-{digits[-4:]}"
-    if len(digits) in {8, 9}:
-        return f"{digits[:-4]}-{digits[-4:]}"
-    return text(raw)
+    if len(number) not in {7, 8, 9}:
+        return text(raw)
+    local = f"{number[:-4]}-{number[-4:]}"
+    return f"({area}) {local}" if area else local
 
 
 def amount(value: object) -> str:

@@ -1,7 +1,8 @@
 """Labels of the registry's pages, which may arrive with letters lost.
 
-An accented letter may have become one U+FFFD, two of them, a question mark, two odd letters, or a
-letter without its accent. So each run of such letters counts as one wildcard, on both sides.
+An accented letter may have become one U+FFFD, two of them, a question mark, two odd letters, a
+letter without its accent, or nothing. So each run of such letters counts as one wildcard, on both
+sides.
 """
 
 import re
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from worker.sources import fields
 
-_LOST = re.compile(r"[^\x00-\x7f]+|\?+")
+_LOST = re.compile(r"(?:[^\x00-\x7f]|\?)+")
 
 
 def wild(text: str) -> str:
@@ -19,11 +20,7 @@ def wild(text: str) -> str:
 
 def index(labels: Iterable[str]) -> dict[str, str]:
     """Return the label by each spelling in which it may be met."""
-    return {
-        spelling: label
-        for label in labels
-        for spelling in (label, wild(label), fields.plain(label))
-    }
+    return {spelling: label for label in labels for spelling in (label, *spellings(label))}
 
 
 def find(text: str, known: Mapping[str, str]) -> str:
@@ -32,6 +29,6 @@ def find(text: str, known: Mapping[str, str]) -> str:
     return known.get(clean) or known.get(wild(clean)) or known.get(fields.plain(clean), "")
 
 
-def folded(text: str) -> tuple[str, str]:
-    """Return the text with its accented letters lost, and with them unaccented."""
-    return wild(text), fields.plain(text)
+def spellings(text: str) -> tuple[str, str, str]:
+    """Return a text as it may be met: accented letters as one wildcard, unaccented, and gone."""
+    return wild(text), fields.plain(text), _LOST.sub("", " ".join(text.split()).upper())

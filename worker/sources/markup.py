@@ -4,6 +4,7 @@ import re
 
 from lxml import etree
 
+from worker.sources import mhtml
 from worker.sources.encoding import to_utf8
 from worker.sources.errors import Unavailable
 
@@ -32,7 +33,7 @@ def tree(page: bytes) -> etree._Element | None:
     """
     if len(page) > MAX_PAGE_BYTES:
         raise Unavailable(reason="A resposta da fonte é grande demais.")
-    page = to_utf8(page)
+    page = to_utf8(mhtml.page(page) if mhtml.is_archive(page) else page)
     if len(page) > _KEEPS_ATTRIBUTES_BYTES:
         page = _TAG.sub(_bare, page)
     parser = etree.HTMLParser(

@@ -31,7 +31,7 @@ def _company(data: Record) -> Company:
         email=fields.email(data.get("email")),
         telefone=fields.phones(
             *(
-                f"{fields.text(phone.get('ddd'))}{fields.text(phone.get('numero'))}"
+                fields.phone(phone.get("ddd"), phone.get("numero"))
                 for phone in data.records("telefones")
                 if phone.get("is_fax") is not True
             )

@@ -12,7 +12,9 @@ CAPITAL = "CAPITAL SOCIAL"
 PARTNER = "NOME/NOME EMPRESARIAL"
 ROLE = "QUALIFICAÇÃO"
 ISSUED = "EMITIDO NO DIA"
-_INDEX = labels.index(("CNPJ", NAME, CAPITAL, PARTNER, ROLE, ISSUED))
+# A foreign partner's and a represented one's; they end what stands before them.
+OF_PARTNER = ("PAÍS DE ORIGEM", "NOME DO REPRES. LEGAL", "QUALIF. REP. LEGAL")
+_INDEX = labels.index(("CNPJ", NAME, CAPITAL, PARTNER, ROLE, *OF_PARTNER, ISSUED))
 
 
 def read(texts: list[str]) -> list[tuple[str, str]]:
@@ -27,6 +29,11 @@ def _entries(texts: list[str]) -> Iterator[tuple[str, str]]:
         if label and (colon or label == ISSUED):
             next_is_label = ":" in following and labels.find(following, _INDEX)
             yield label, fields.text(rest) or ("" if next_is_label else fields.text(following))
+
+
+def is_shown(entries: list[tuple[str, str]]) -> bool:
+    """Tell whether a page that has these entries is a QSA page."""
+    return any(label in {CAPITAL, PARTNER} for label, _ in entries)
 
 
 def company(entries: list[tuple[str, str]]) -> Company:
@@ -47,6 +54,6 @@ def company(entries: list[tuple[str, str]]) -> Company:
         cnpj=cnpj,
         nome_empresarial=name,
         quadro_societario=fields.partners(partners),
-        capital_social=fields.amount(values[CAPITAL]),
+        capital_social=fields.amount(values.get(CAPITAL)),
         data_da_base=fields.date(values.get(ISSUED, "")),
     )

@@ -34,6 +34,13 @@ def test_a_saved_answer_of_a_service_is_shown_as_json() -> None:
     assert json.loads(done.stdout)["cnpj"] == CNPJ
 
 
+def test_the_source_of_a_saved_answer_need_not_be_named() -> None:
+    done = _run("parse", OURS / "payloads" / "cnpja.json")
+
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["nome_fantasia"] == "PADARIA DA PRAÇA"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

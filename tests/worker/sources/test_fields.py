@@ -1,4 +1,9 @@
+import re
+from collections.abc import Callable
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from worker.sources import fields
 
@@ -24,6 +29,10 @@ from worker.sources import fields
         ({"A": 1}, ""),
         (37, "37"),
         (0, "0"),
+        (37.0, "37"),
+        (7.5, "7.5"),
+        (float("nan"), ""),
+        (float("-inf"), ""),
     ],
 )
 def test_text_is_clean_and_placeholders_are_empty(value: object, expected: str) -> None:
@@ -46,6 +55,8 @@ def test_text_is_clean_and_placeholders_are_empty(value: object, expected: str) 
         ("2020-13-01", ""),
         ("********", ""),
         ("ontem", ""),
+        ("0001-01-01T00:00:00", ""),
+        (19710726.0, "1971-07-26"),
         ("٢٠٢٠-٠٦-٠٥", ""),
         (None, ""),
         (0, ""),
@@ -61,6 +72,7 @@ def test_dates(value: object, expected: str) -> None:
         ("12.abc.345/01de-35", "12ABC34501DE35"),
         ("19131243000197", "19131243000197"),
         (191, "00000000000191"),
+        (191.0, "00000000000191"),
         ("191", ""),
         ("12ABC34501DEAB", ""),
         (None, ""),
@@ -160,6 +172,7 @@ def test_the_description_of_an_activity_may_hold_dashes() -> None:
     [
         (2062, "Sociedade Empresária", "206-2 - Sociedade Empresária"),
         ("206-2 - Sociedade - Empresária", "", "206-2 - Sociedade - Empresária"),
+        ("206-2 – Sociedade Empresária", "", "206-2 - Sociedade Empresária"),
         ("2062", "", "206-2"),
         (None, "Associação Privada", "Associação Privada"),
         ("Associação Privada", "", "Associação Privada"),
@@ -182,6 +195,15 @@ def test_legal_natures(code: object, description: object, expected: str) -> None
         (["(00) 0000-0000", "", None], ""),
         (["********"], ""),
         (["ramal 7"], "ramal 7"),
+        (["(11) 2385-1939(11) 2385-1940"], "(11) 2385-1939 / (11) 2385-1940"),
+        (["(11) 2385-1939; (11) 2385-1940"], "(11) 2385-1939 / (11) 2385-1940"),
+        (["0800 123-4567", "8001234567"], "0800 123-4567"),
+        (["(11) 0800-1234"], "(11) 0800-1234"),
+        (["+55 11 91234-5678", "551123851939"], "(11) 91234-5678 / (11) 2385-1939"),
+        (["(31) 385-1939", "673521234"], "(31) 385-1939 / (67) 352-1234"),
+        (["991234567", "(00) 2385-1939"], "99123-4567 / 2385-1939"),
+        (["(11) 0000-0000"], ""),
+        (["(11) 12345678901"], "(11) 12345678901"),
     ],
 )
 def test_phones(values: list[object], expected: str) -> None:
@@ -227,6 +249,68 @@ def test_amounts(value: object, expected: str) -> None:
 )
 def test_head_or_branch(value: object, expected: str) -> None:
     assert fields.head_or_branch(value) == expected
+
+
+def test_an_area_code_alone_is_no_phone() -> None:
+    assert fields.phones(fields.phone("11", ""), fields.phone(None, "23851939")) == "2385-1939"
+    assert fields.phones(fields.phone(11, 23851939)) == "(11) 2385-1939"
+
+
+@pytest.mark.parametrize("dash", ["-", "–", "—"])
+def test_an_activity_is_told_from_its_code_by_any_dash(dash: str) -> None:
+    line = f"47.21-1-02 {dash} Padaria - com revenda"
+
+    assert fields.activity_line(line) == "47.21-1-02 - Padaria - com revenda"
+
+
+FORMS = {
+    fields.date: r"([0-9]{4}-[0-9]{2}-[0-9]{2})?",
+    fields.cnpj: r"([0-9A-Z]{12}[0-9]{2})?",
+    fields.head_or_branch: r"(MATRIZ|FILIAL)?",
+    fields.postal_code: r"([0-9]{5}-[0-9]{3})?",
+    fields.state: r"([A-Z]{2})?",
+    fields.size: r"(ME|EPP|DEMAIS)?",
+    fields.status: r"(ATIVA|BAIXADA|INAPTA|SUSPENSA|NULA)?",
+    fields.activity: r"([0-9]{2}\.[0-9]{2}-[0-9]-[0-9]{2}( - .+)?)?",
+    fields.amount: r"([0-9]+\.[0-9]{2})?",
+}
+ANYTHING = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.lists(st.integers())
+    | st.text("0123456789.,/-() *R$", max_size=24)
+    | st.sampled_from(["MATRIZ", "Demais", "ativa", "26/07/1971", "R$ 1.234,5", "0111-3/01"])
+)
+
+
+@pytest.mark.parametrize("field", FORMS, ids=lambda field: field.__name__)
+@given(value=ANYTHING)
+def test_a_field_has_its_one_form_or_is_empty(
+    field: Callable[[object], str], value: object
+) -> None:
+    assert re.fullmatch(FORMS[field], field(value), re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "field", [*FORMS, fields.text, fields.phones, fields.legal_nature, fields.activity_line],
+    ids=lambda field: field.__name__,
+)  # fmt: skip
+@given(value=ANYTHING)
+def test_what_has_its_form_keeps_it(field: Callable[[object], str], value: object) -> None:
+    once = field(value)
+
+    assert field(once) == once
+
+
+@given(st.integers(11, 99), st.integers(2_000_000, 999_999_999))
+def test_a_phone_has_one_form_however_it_is_written(area: int, number: int) -> None:
+    last = f"{number}"
+    ways = [f"({area}) {last}", f"({area}){last[:-4]}-{last[-4:]}", f"(0{area}) {last}"]
+
+    assert {fields.phones(way) for way in ways} == {f"({area}) {last[:-4]}-{last[-4:]}"}
 
 
 def test_a_street_has_its_kind_once() -> None:

@@ -118,9 +118,14 @@ def test_an_unreadable_answer_is_unavailable(name: str, body: bytes) -> None:
         ("<!DOCTYPE html><title>Just a moment...</title>", Captcha),
         ("\n <html><body>complete o captcha</body></html>", Captcha),
         ("<html><h1>502 Bad Gateway</h1></html>", Unavailable),
+        ("<title>Access denied</title>Error 1015 You are being rate limited", RateLimited),
+        ("Too many requests, please try again later.", RateLimited),
+        ("404 page not found", Unavailable),
     ],
 )
-def test_html_is_a_challenge_or_an_outage(name: str, body: str, error: type[SourceError]) -> None:
+def test_what_is_no_json_is_told_by_what_it_says(
+    name: str, body: str, error: type[SourceError]
+) -> None:
     with pytest.raises(error):
         _parse(name, body.encode())
 
@@ -139,6 +144,12 @@ def test_html_is_a_challenge_or_an_outage(name: str, body: str, error: type[Sour
         ({"status": "ERROR", "message": "CNPJ inválido"}, InvalidCnpj),
         ({"error": "invalid CNPJ"}, InvalidCnpj),
         ({"code": 400, "constraints": ["taxId must be a valid CNPJ"]}, InvalidCnpj),
+        ({"message": "O CNPJ não foi encontrado na base de dados"}, NotFound),
+        ({"error": {"code": 404, "message": "CNPJ not found"}}, NotFound),
+        ({"code": 400, "message": "tax id is not valid"}, InvalidCnpj),
+        ({"errors": [{"message": "CNPJ inválido"}]}, InvalidCnpj),
+        ({"title": "Error 1015: You are being rate limited", "status": 429}, RateLimited),
+        ({"error": {"code": "504", "message": "An error occurred"}}, Unavailable),
         ({"error": "invalid shard payload"}, Unavailable),
         ({"message": "Erro interno", "type": "internal"}, Unavailable),
         ({"status": 429, "titulo": "Muitas requisições", "detalhes": "Espere."}, RateLimited),
