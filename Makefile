@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EXTRAS := users agendador worker cronjob web dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down status summary test lint fmt faults bench browser screenshots
+.PHONY: help setup lock demo up down status summary backup restore test lint fmt faults bench browser screenshots
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ status: ## Show how each process of the suite is
 
 summary: ## Send the summary of the day now, without waiting for 19:00
 	@$(BIN)/python -m devstack summary
+
+backup: setup ## Put everything that must not be lost into a folder of var/backups
+	@$(BIN)/python -m devstack backup
+
+restore: setup ## Put a backup back (FROM=folder or the newest, DRY_RUN=1, FORCE=1 over what is there)
+	@$(BIN)/python -m devstack restore $(FROM) $(if $(DRY_RUN),--dry-run) $(if $(FORCE),--force)
 
 # Most tests wait for real processes more than they compute, so more run at once than cores.
 TESTS_AT_ONCE ?= 3

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from devstack import demo, services, stack
+from devstack import backup, demo, services, stack
 from devstack.process import DevstackError
 from devstack.servers import ROOT
 from devstack.stack import PUBLIC_PORTS, Stack
@@ -75,6 +75,31 @@ def kill(options: argparse.Namespace) -> int:
 def summary(options: argparse.Namespace) -> int:
     """Run the daily summary now."""
     print(stack.existing(options.home).run(services.SUMMARY), end="")
+    return 0
+
+
+def back_up(options: argparse.Namespace) -> int:
+    """Put everything that must not be lost into one folder, whether the suite runs or not."""
+    with stack.alone(options.home):
+        folder = backup.make(stack.existing(options.home))
+    print(
+        f"{folder}: {backup.verify(folder)}. It holds the secrets too: keep it as you keep those."
+    )
+    return 0
+
+
+def restore(options: argparse.Namespace) -> int:
+    """Put a backup back, the newest unless one is named; the suite must be down."""
+    folder = options.folder or backup.newest(options.home)
+    with stack.alone(options.home):
+        suite = stack.existing(options.home)
+        there = backup.check(suite, folder, force=options.force)
+        print(f"{folder} holds {backup.verify(folder)}; {options.home} holds {there}.")
+        if options.dry_run:
+            print("Nothing was changed.")
+        else:
+            backup.restore(suite, folder)
+            print("Restored. Start the suite (make up): what was queued or at work goes on.")
     return 0
 
 
@@ -153,6 +178,11 @@ def _parser() -> argparse.ArgumentParser:
     for name, function in (("start", start), ("stop", stop), ("restart", restart), ("kill", kill)):
         add(name, function).add_argument("name", metavar="PROCESS")
     add("summary", summary)
+    add("backup", back_up)
+    restored = add("restore", restore)
+    restored.add_argument("folder", type=Path, nargs="?", metavar="FOLDER")
+    restored.add_argument("--force", action="store_true", help="give up what is there")
+    restored.add_argument("--dry-run", action="store_true", help="check everything, change nothing")
     add("run", run).add_argument("command", nargs=argparse.REMAINDER)
     shown = add("logs", logs)
     shown.add_argument("-f", "--follow", action="store_true", help="stay and show what comes")

@@ -43,7 +43,7 @@ def program(home: Path, *, durable: bool = True) -> Program:
     return Program(
         name="postgres",
         command=(
-            str(_binaries() / "postgres"),
+            str(binaries() / "postgres"),
             *("-D", str(_data(home)), "-k", str(socket_folder(home))),
             *options,
         ),
@@ -91,8 +91,11 @@ def discard(home: Path) -> None:
     shutil.rmtree(socket_folder(home), ignore_errors=True)
 
 
-def _binaries() -> Path:
-    """Find the wheel's programs without importing it: it warns and locks files when imported."""
+def binaries() -> Path:
+    """Return the folder of the wheel's programs, `pg_dump` among them.
+
+    Without importing it: it warns and locks files when imported.
+    """
     spec = importlib.util.find_spec(WHEEL)
     if spec is None or spec.origin is None:
         raise DevstackError(f"{WHEEL} is not installed: run `make setup`.")
@@ -136,9 +139,9 @@ def _hand_over(folder: Path) -> None:
         return
     account = pwd.getpwnam(user)
     os.chown(folder, account.pw_uid, account.pw_gid)
-    for parent in {*folder.parents, *_binaries().parents}:
+    for parent in {*folder.parents, *binaries().parents}:
         _allow(parent, stat.S_IXOTH)
-    installed = _binaries().parent
+    installed = binaries().parent
     libraries = installed.parent.with_suffix(".libs")
     for path in (libraries, *libraries.rglob("*"), *installed.rglob("*")):
         runs = path.stat().st_mode & stat.S_IXUSR
@@ -153,7 +156,7 @@ def _allow(path: Path, bits: int) -> None:
 
 def _initdb(home: Path) -> None:
     user = _user()
-    command = [str(_binaries() / "initdb"), "-D", str(_data(home)), "-U", "postgres"]
+    command = [str(binaries() / "initdb"), "-D", str(_data(home)), "-U", "postgres"]
     done = subprocess.run(
         [*command, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"],
         cwd=_data(home),

@@ -107,7 +107,7 @@ class Stack:
 
     def _prepare_ledger(self, server: Program) -> None:
         server.start()
-        _create_database(self.home, services.DATABASE)
+        create_database(self.home, services.DATABASE)
         self.run(services.MIGRATE)
 
 
@@ -153,7 +153,8 @@ def state(program: Program) -> str:
     return "ready"
 
 
-def _create_database(home: Path, name: str) -> None:
+def create_database(home: Path, name: str) -> None:
+    """Make a PostgreSQL database, unless it is there."""
     with closing(postgres.connect(home)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
         if cursor.fetchone() is None:
