@@ -72,7 +72,7 @@ def _columns(header: list[str]) -> dict[str, int]:
             found.setdefault(name, place)
     if "cpf_cnpj" in found:
         return found
-    if found or not any(character.isdigit() for character in header[0]):
+    if found or not any(character.isdigit() for character in "".join(header[:1])):
         raise TableError("Não há coluna de CNPJ: o cabeçalho deve ter uma coluna chamada cnpj.")
     return {}
 

@@ -12,7 +12,7 @@ import requests
 from devstack import mongo, postgres, rabbitmq
 from devstack.ports import LOOPBACK
 from devstack.process import NotReadyError, Program
-from devstack.registry import PAGE
+from devstack.registry import FORM, PAGE
 
 ROOT = Path(__file__).parent.parent
 PROBE_TIMEOUT_SECONDS = 5.0
@@ -78,6 +78,11 @@ class Servers:
     def registry_page(self) -> str:
         """The address of a company's page, without its ``?cnpj=``."""
         return self.registry_url + PAGE
+
+    @property
+    def registry_form(self) -> str:
+        """The address of the form that asks for a person, without its ``?cnpj=``."""
+        return self.registry_url + FORM
 
     def _inbox(self) -> Program:
         return Program(

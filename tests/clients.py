@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+from devstack.registry import FORM
 from tests.waiting import DEFAULT_SECONDS, wait_until
 
 TIMEOUT_SECONDS = 10.0
@@ -80,6 +81,11 @@ class Registry:
 
     url: str
     page: str
+
+    @property
+    def form(self) -> str:
+        """The address of the form that people use, without its query."""
+        return self.url + FORM
 
     def requests(self, cnpj: str | None = None) -> list[dict[str, Any]]:
         """Return what was asked (``cnpj``, ``at``, ``status``), oldest first."""

@@ -1,7 +1,8 @@
 """The registry simulator as a program: ``python -m devstack.registry --port 8090``.
 
-Beside the page it serves ``GET`` and ``DELETE /_log`` (what was asked) and ``PUT /_behaviour``
-(``{"delay_ms": 0, "status": 200}``: make every page slow or failing).
+Beside the page, and the form by which people come to it, it serves ``GET`` and ``DELETE /_log``
+(what was asked) and ``PUT /_behaviour`` (``{"delay_ms": 0, "status": 200}``: make every page slow
+or failing).
 """
 
 import argparse
@@ -11,9 +12,10 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
+from urllib.parse import parse_qsl
 
-from devstack.registry import PAGE
-from devstack.registry.behaviour import answer
+from devstack.registry import CHECKED, FORM, PAGE
+from devstack.registry.behaviour import answer, checked, form
 from devstack.webserver import NOT_FOUND, Answer, Request, as_json, serve
 
 LOG_SIZE = 50_000
@@ -32,8 +34,8 @@ class Simulator:
     def respond(self, request: Request) -> Answer:
         """Answer one request."""
         match request.method, request.path:
-            case "GET", path if path == PAGE:
-                return self.page(request.query.get("cnpj", ""))
+            case _, path if path in {PAGE, FORM, CHECKED}:
+                return self.registry(request)
             case "GET", "/readyz" | "/healthz":
                 return as_json({"status": "ok"})
             case "GET", "/_log":
@@ -44,6 +46,13 @@ class Simulator:
                 return self.behave(json.loads(request.body))
             case _:
                 return NOT_FOUND
+
+    def registry(self, request: Request) -> Answer:
+        """Answer as the registry does: programs ask for the page, people come by the form."""
+        cnpj = request.query.get("cnpj", "")
+        if request.path == CHECKED:
+            return checked(dict(parse_qsl(request.body.decode("ascii", "replace"))))
+        return form(cnpj) if request.path == FORM else self.page(cnpj)
 
     def page(self, cnpj: str) -> Answer:
         """Answer with the page of a CNPJ, or with the failure that is asked for."""

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 
 from core.documents import InvalidDocumentError, parse_cnpj
@@ -26,6 +26,22 @@ def answer(cnpj: str, asked: Counter[str]) -> Answer:
         return _flaky(asked[cnpj])
     if cnpj in FAILURES:
         return FAILURES[cnpj]()
+    return _page(pages.certificate(cnpj))
+
+
+def form(cnpj: str) -> Answer:
+    """Answer with the form that people use, which asks for a person."""
+    return _page(pages.check(cnpj))
+
+
+def checked(fields: Mapping[str, str]) -> Answer:
+    """Answer what people sent: the certificate if the check was passed, else the form again."""
+    try:
+        cnpj = parse_cnpj(fields.get("cnpj", ""))
+    except InvalidDocumentError:
+        return _page(pages.refusal("invalid"))
+    if fields.get("pessoa") != "sim":
+        return form(cnpj)
     return _page(pages.certificate(cnpj))
 
 
@@ -88,7 +104,7 @@ def _flood() -> Iterator[bytes]:
 
 FAILURES: dict[str, Callable[[], Answer]] = {
     reserved.NOT_FOUND: _refusing("not_found"),
-    reserved.CAPTCHA: _refusing("captcha"),
+    reserved.CAPTCHA: lambda: form(reserved.CAPTCHA),
     reserved.BUSY: _refusing("busy"),
     reserved.RATE_LIMITED: _rate_limited,
     reserved.SERVER_ERROR: _refusing("busy", HTTPStatus.INTERNAL_SERVER_ERROR),

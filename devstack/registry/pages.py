@@ -19,13 +19,14 @@ NOTE = (
     "(*) A dispensa de alvarás e licenças é direito do empreendedor que atende aos requisitos "
     "legais."
 )
+HEADING = "Emissão de Comprovante de Inscrição e de Situação Cadastral"
+CHECK = "Por favor, complete a verificação do captcha."
 REFUSALS = {
     "not_found": (
         "Não existe no Cadastro de Pessoas Jurídicas o número de CNPJ informado. "
         "Verifique se o mesmo foi digitado corretamente."
     ),
     "invalid": "O número do CNPJ não é válido. Verifique se o mesmo foi digitado corretamente.",
-    "captcha": "Por favor, complete a verificação do captcha.",
     "busy": ("No momento não podemos atender a sua solicitação. Por favor tente mais tarde."),
 }
 
@@ -55,12 +56,12 @@ def certificate(asked: str, *, shown: str | None = None, strange: bool = False) 
 
 def refusal(reason: str) -> bytes:
     """Return the page that refuses, for a reason of ``REFUSALS``."""
-    return _render(
-        "refusal.html",
-        heading="Emissão de Comprovante de Inscrição e de Situação Cadastral",
-        text=REFUSALS[reason],
-        captcha=reason == "captcha",
-    )
+    return _render("refusal.html", heading=HEADING, text=REFUSALS[reason])
+
+
+def check(cnpj: str) -> bytes:
+    """Return the page that asks for a person, the CNPJ filled in."""
+    return _render("check.html", heading=HEADING, text=CHECK, cnpj=cnpj)
 
 
 def _render(template: str, **values: object) -> bytes:

@@ -217,6 +217,7 @@ HOSTILE: dict[str, Callable[[], str | bytes]] = {
     "blank": lambda: "\n\n",
     "no column": lambda: "empresa;cidade\nx;y\n",
     "other column": lambda: "titulo\nx\n",
+    "a blank line first": lambda: "\nx\n",
     "huge field": lambda: '"' + "x" * 200_000,
     "no workbook": lambda: b"PK\x03\x04" + b"x" * 100,
     "half a workbook": lambda: workbook(("cnpj",), (cnpj(1),))[:2_000],

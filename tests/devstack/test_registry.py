@@ -2,6 +2,7 @@
 
 import time
 from html import unescape
+from urllib.parse import urljoin
 
 import pytest
 import requests
@@ -71,6 +72,20 @@ def test_some_pages_say_no(registry: Registry, number: str, said: str) -> None:
 
     assert answer.status_code == 200
     assert said in text(answer)
+
+
+def test_people_come_to_a_certificate_by_a_button_and_programs_do_not(registry: Registry) -> None:
+    form = requests.get(registry.form, params={"cnpj": reserved.CAPTCHA}, timeout=TIMEOUT)
+    assert f'value="{reserved.CAPTCHA}"' in text(form)
+    address = urljoin(form.url, "valida.asp")
+    sent = {"cnpj": reserved.CAPTCHA}
+
+    unchecked = requests.post(address, data=sent, timeout=TIMEOUT)
+    certificate = requests.post(address, data=sent | {"pessoa": "sim"}, timeout=TIMEOUT)
+
+    assert text(unchecked) == text(form)
+    assert format_cnpj(reserved.CAPTCHA) in text(certificate)
+    assert "complete a verificação" in text(ask(registry, reserved.CAPTCHA))
 
 
 def test_a_rate_limit_says_when_to_try_again(registry: Registry) -> None:
