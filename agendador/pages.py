@@ -20,7 +20,7 @@ MAX_LISTED = 100
 MAX_FORM_BYTES = 64 * 1024
 
 _HTML = re.compile(rb"<(?:!doctype\s+html|html|head|body|table)\b", re.IGNORECASE)
-# A browser's page in a single file (RFC 2557) is a mail in form: its HTML is encoded inside.
+# A page in a single file (RFC 2557) is a mail in form: its HTML may be encoded inside.
 _ARCHIVE = re.compile(rb"^MIME-Version:", re.IGNORECASE | re.MULTILINE)
 _START_BYTES = 4096
 
@@ -84,8 +84,6 @@ def _problem(content: bytes) -> str:
         return "O arquivo está vazio."
     if start.startswith(b"%PDF"):
         return "Este é um PDF. Salve a página do navegador como HTML e envie esse arquivo."
-    if _ARCHIVE.search(start):
-        return "Esta página foi salva como arquivo único (MHTML). Salve-a como somente HTML."
-    if not _HTML.search(content.replace(b"\0", b"")):
+    if not _ARCHIVE.search(start) and not _HTML.search(content.replace(b"\0", b"")):
         return "Este arquivo não é uma página HTML."
     return ""

@@ -91,6 +91,7 @@ def _sources(servers: Servers) -> dict[str, str]:
     return {
         "SOURCES": "receita",
         "RECEITA_URL": os.environ.get("RECEITA_URL", servers.registry_page),
+        "OFFICIAL_PAGE_URL": os.environ.get("OFFICIAL_PAGE_URL", servers.registry_form),
     }
 
 

@@ -1,11 +1,12 @@
 """The pages' Flask app, for gunicorn."""
 
+from functools import partial
 from typing import Any
 
 from apiflask import APIFlask
 from flask_wtf.csrf import CSRFProtect
 
-from core import logs, settings, web
+from core import logs, official_page, settings, web
 from core.broker.publisher import Publisher
 from web import (
     access,
@@ -83,6 +84,7 @@ def create_app() -> APIFlask:
         theme=accounts.theme,
         today_date=formats.today,
         icon=icon,
+        official_page=partial(official_page.address, str(config.official_page_url)),
     )
     for module in PAGES:
         app.register_blueprint(module.bp)

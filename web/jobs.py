@@ -62,12 +62,34 @@ def change(job_id: int) -> ResponseReturnValue:
 @bp.get("/<int:job_id>")
 def show(job_id: int) -> ResponseReturnValue:
     """Show a job with its runs and its latest result."""
+    return _page(job_id)
+
+
+@bp.post("/<int:job_id>")
+def give_page(job_id: int) -> ResponseReturnValue:
+    """Take the official page that somebody saved for a job that waits for it."""
+    file = request.files.get("file")
+    content = file.read() if file else b""
+    try:
+        _call("POST", f"/job/{job_id}/page", upload=("file", "pagina.html", content))
+    except RefusedError as error:
+        return _page(job_id, error.fields["file"]), UNPROCESSABLE
+    except RejectedError as error:
+        return _page(job_id, [str(error)]), error.status
+    flash("Página recebida. Ela será lida em instantes.", "good")
+    return redirect(url_for("jobs.show", job_id=job_id))
+
+
+def _page(job_id: int, problems: list[str] | None = None) -> str:
+    """Return the page of a job; `problems` are those of the official page that was sent."""
     job = _call("GET", f"/job/{job_id}")
     runs = _call("GET", f"/job/{job_id}/runs")
     results = _call("GET", "/results", query={"job_id": job_id})
     chosen = request.args.get("resultado", type=int)
     result = next((r for r in results if r["id"] == chosen), results[0] if results else None)
-    return render_template("job.html", job=job, runs=runs, results=results, result=result)
+    return render_template(
+        "job.html", job=job, runs=runs, results=results, result=result, problems=problems or []
+    )
 
 
 @bp.get("/<int:job_id>/resultado-<int:result_id>.pdf")

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from core import official_page
+
 Tone = Literal["good", "warn", "bad", "info", "calm"]
 
 
@@ -26,6 +28,9 @@ STATES = {
 }
 EDITABLE = frozenset({"created", "queued"})
 UNFINISHED = frozenset({"created", "queued", "processing"})
+
+# Why a run waits for somebody who passes the official page's check.
+WAITING = official_page.WAITING
 
 PRIORITIES = ("Sem pressa", "Baixa", "Média", "Alta", "Muito alta", "Urgente")
 
@@ -72,7 +77,17 @@ TROUBLES = {
     "captcha": Trouble(
         "A fonte pediu um captcha",
         "As fontes pediram uma prova de que há uma pessoa diante da tela. Respeitamos esse limite.",
-        "O pedido costuma desaparecer em algumas horas: execute de novo mais tarde.",
+        "Você pode passar pela verificação e enviar a página, ou executar de novo mais tarde.",
+    ),
+    "other_company": Trouble(
+        "Página de outro CNPJ",
+        "A página enviada é de outro CNPJ, e nada foi guardado.",
+        "Confira o número na página oficial e envie a página certa.",
+    ),
+    "not_certificate": Trouble(
+        "A página não é o comprovante",
+        "A página enviada não é o comprovante de inscrição, e nada foi guardado.",
+        "Envie a página que aparece depois da verificação.",
     ),
     "attempts_exhausted": Trouble(
         "As fontes não responderam",

@@ -144,6 +144,7 @@ class Mailer:
                     **mail.context,
                     "stale_days": self._settings.stale_days,
                     "api_url": str(self._settings.api_url),
+                    "web_url": str(self._settings.web_url),
                 },
                 key=mail.key,
                 recipient=mail.recipient,

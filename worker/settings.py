@@ -41,6 +41,7 @@ class MailerSettings(LedgerSettings):
 
     `max_mail_attempts` is how often a mail is tried; data older than `stale_days` is told with a
     warning. `api_url` is where users reach the agendador: the link that ends summaries leads there.
+    `web_url` is where they reach the pages: the link to a consultation that waits for them.
     """
 
     smtp_host: str = "localhost"
@@ -51,4 +52,5 @@ class MailerSettings(LedgerSettings):
     mail_from: AddressText = "Agendador de consultas <agendador@localhost>"
     max_mail_attempts: PositiveInt = 8
     api_url: HttpUrl = HttpUrl("http://127.0.0.1:8081")
+    web_url: HttpUrl = HttpUrl("http://127.0.0.1:3000")
     stale_days: PositiveInt = STALE_DAYS

@@ -1,5 +1,6 @@
 """What the API says to a page that a person sends for a job."""
 
+import base64
 import io
 import threading
 from typing import Any
@@ -62,8 +63,16 @@ def test_a_page_is_taken_as_a_forms_file(maria: Caller, waiting: int, ledger: En
     assert count(ledger, "uploaded_page") == 1
 
 
-def test_a_page_in_utf_16_is_html_as_well(maria: Caller, waiting: int) -> None:
-    assert send(maria, waiting, PAGE.decode("cp1252").encode("utf-16")).status_code == 202
+@pytest.mark.parametrize(
+    "content",
+    [
+        PAGE.decode("cp1252").encode("utf-16"),
+        b"From: <Saved by Blink>\r\nMIME-Version: 1.0\r\n\r\n" + base64.b64encode(PAGE),
+    ],
+    ids=["utf-16", "in a single file"],
+)
+def test_a_page_may_be_saved_in_other_ways(maria: Caller, waiting: int, content: bytes) -> None:
+    assert send(maria, waiting, content).status_code == 202
 
 
 @pytest.mark.parametrize(
@@ -72,11 +81,10 @@ def test_a_page_in_utf_16_is_html_as_well(maria: Caller, waiting: int) -> None:
         (b"", "está vazio"),
         (b" \n\0", "está vazio"),
         (b"%PDF-1.7\n<html>", "PDF"),
-        (b"From: <Saved by Blink>\r\nMIME-Version: 1.0\r\n\r\n<html>", "MHTML"),
         (b"PK\x03\x04" + bytes(range(256)), "não é uma página HTML"),
         (b'{"cnpj": "00000000000191"}', "não é uma página HTML"),
     ],
-    ids=["nothing", "blank", "pdf", "mhtml", "zip", "json"],
+    ids=["nothing", "blank", "pdf", "zip", "json"],
 )
 def test_what_is_no_page_is_refused_by_what_it_is(
     maria: Caller, waiting: int, ledger: Engine, content: bytes, said: str

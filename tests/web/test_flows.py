@@ -249,7 +249,7 @@ def test_a_run_that_failed_says_why_and_what_to_do(open_page: Open, maria: Accou
     page.get_by_role("button", name="Executar agora").click()
 
     expect(page.get_by_role("heading", name="A fonte pediu um captcha")).to_be_visible()
-    expect(page.get_by_text("execute de novo mais tarde").first).to_be_visible()
+    expect(page.get_by_text("executar de novo mais tarde").first).to_be_visible()
 
 
 def test_the_calendar_shows_a_job_on_its_day_in_each_view(open_page: Open, maria: Account) -> None:

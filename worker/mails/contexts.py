@@ -123,7 +123,7 @@ class Change(_Lenient):
 
 
 class Finished(Started):
-    """A consultation ended, well or not."""
+    """A consultation ended, well or not; `web_url` is where its page is."""
 
     status: Text = ""
     error_code: Text = ""
@@ -134,6 +134,7 @@ class Finished(Started):
     company: Company | None = None
     changes: list[Change] = []
     stale_days: int = STALE_DAYS
+    web_url: Text = ""
 
 
 class Job(_Lenient):

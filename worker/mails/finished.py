@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from core import official_page
 from core.freshness import is_stale
 from worker.mails import company, figures, words
 from worker.mails.contexts import Finished, clip
@@ -50,11 +51,19 @@ def _failure(run: Finished) -> RunLetter:
         tone="calm" if cancelled else "bad",
         intro=trouble.happened,
         advice=trouble.advice,
+        link=_page(run),
         differences=(),
         sections=(_story(run, state),),
         reason=REASON,
         reference=reference(run),
     )
+
+
+def _page(run: Finished) -> str:
+    """Return where somebody can give the page that the run waits for, "" when it waits for none."""
+    if run.error_code not in official_page.WAITING or not run.web_url:
+        return ""
+    return f"{run.web_url.rstrip('/')}/consultas/{run.job_id}"
 
 
 def _news(differences: tuple[Difference, ...]) -> str:

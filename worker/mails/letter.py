@@ -51,11 +51,15 @@ class Letter:
 
 @dataclass(frozen=True)
 class RunLetter(Letter):
-    """The mail of one run of a job: it began, or it ended."""
+    """The mail of one run of a job: it began, or it ended.
+
+    `link` is the address of the page where the advice can be followed, where there is one.
+    """
 
     advice: str
     differences: tuple[Difference, ...]
     sections: tuple[Section, ...]
+    link: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -89,8 +89,21 @@ TROUBLES = {
         short="a fonte pediu um captcha",
         happened="As fontes pediram um captcha, a prova de que há uma pessoa diante da tela. "
         "Respeitamos esse limite e não tentamos contorná-lo.",
-        advice="O pedido costuma desaparecer em algumas horas: agende a consulta de novo para "
-        "outro horário.",
+        advice="Você pode seguir de duas formas. Na página da consulta, abra a página oficial, "
+        "passe pela verificação e envie o comprovante que salvou. Ou, em um computador com o "
+        "Agendador instalado, use python -m worker assisted, que abre a página oficial de cada "
+        "consulta à espera. O pedido também costuma desaparecer em algumas horas: nesse caso, "
+        "basta executar de novo.",
+    ),
+    "other_company": Trouble(
+        short="página de outro CNPJ",
+        happened="A página que você enviou é de outro CNPJ, e nada foi guardado.",
+        advice="Confira o número na página oficial e envie a página certa.",
+    ),
+    "not_certificate": Trouble(
+        short="a página não é o comprovante",
+        happened="A página que você enviou não é o comprovante de inscrição, e nada foi guardado.",
+        advice="Envie a página que aparece depois da verificação.",
     ),
     "attempts_exhausted": Trouble(
         short="as fontes não responderam",

@@ -166,7 +166,9 @@ def test_situation_is_told_by_colour_and_by_word(code: str, word: str, tone: str
     [
         ("not_found", "este CNPJ não existe", "Confira o número"),
         ("invalid_cnpj", "recusaram este CNPJ", "Confira o número"),
-        ("captcha", "pediram um captcha", "agende a consulta de novo"),
+        ("captcha", "pediram um captcha", "envie o comprovante que salvou"),
+        ("other_company", "é de outro CNPJ", "envie a página certa"),
+        ("not_certificate", "não é o comprovante", "depois da verificação"),
         ("attempts_exhausted", "Tentamos várias vezes", "guardado para a nossa equipe"),
         ("layout_changed", "mudou de formato", "O problema é nosso"),
         ("unavailable", "fora do ar", "mais tarde"),
@@ -186,6 +188,18 @@ def test_each_error_tells_what_happened_and_what_to_do(
     assert happened in text
     assert advice in text.partition("E agora? ")[2].partition("\n")[0]
     assert "code_of_tomorrow" not in text
+
+
+def test_a_run_that_waits_for_a_person_leads_to_its_page() -> None:
+    address = "https://agendador.example/consultas/42"
+    for code in ("captcha", "other_company", "not_certificate"):
+        message = mail("finished", failed(code, web_url="https://agendador.example/"))
+        assert f"Página da consulta: {address}\n" in plain(message)
+        (link,) = html.document_fromstring(source(message)).xpath("//a")
+        assert link.get("href") == address
+        assert "python -m worker assisted" in plain(message) or code != "captcha"
+    other = mail("finished", failed("unavailable", web_url="https://agendador.example/"))
+    assert "agendador.example" not in plain(other) + source(other)
 
 
 def test_cancelled_run_is_told_as_such_and_not_as_an_error() -> None:
