@@ -89,7 +89,9 @@ class Dispatcher:
 
     def _dispatch_due(self) -> bool:
         with self._engine.begin() as connection:
-            due = dispatch.take_due(connection, self._settings.dispatch_window)
+            due = dispatch.take_due(
+                connection, self._settings.dispatch_window, self._settings.ageing
+            )
         return bool(due) and self._publish(due)
 
     def _look_after_stranded(self) -> None:
@@ -100,7 +102,7 @@ class Dispatcher:
             with self._engine.begin() as connection:
                 dispatch.keep_queued(connection)
         with self._engine.begin() as connection:
-            stranded = dispatch.take_stranded(connection, STRANDED_BATCH)
+            stranded = dispatch.take_stranded(connection, STRANDED_BATCH, self._settings.ageing)
         if stranded:
             log.info("republishing", runs=len(stranded))
             self._publish(stranded)
@@ -170,7 +172,10 @@ def _failure(future: "Future[None]") -> str | None:
 
 
 def _message(run: Row[Any]) -> Message:
-    """Return the `job_created` message of a run: the job as the API shows it, and the run."""
+    """Return the `job_created` message of a run: the job as the API shows it, and the run.
+
+    The body tells the job's own priority; the broker delivers by the effective one.
+    """
     body = {
         "id": run.id,
         "title": run.title,
@@ -184,4 +189,4 @@ def _message(run: Row[Any]) -> Message:
         "run_id": str(run.run_id),
         "attempt": run.attempt,
     }
-    return job_created(body, request_id=run.request_id)
+    return job_created(body, priority=run.level, request_id=run.request_id)

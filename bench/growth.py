@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import timedelta
 
 from sqlalchemy import Connection, Engine
 
@@ -18,6 +19,7 @@ from core.ledger.transitions import PUBLISH_LEASE, dispatch, mails
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 REPEATS = 15
 DUE = 100
+AGEING = timedelta(minutes=30)
 PER_PAGE = 20
 DEEP = 500
 WORKERS = (1, 2, 3, 4)
@@ -48,7 +50,7 @@ def run() -> Outcome:
 def _queries() -> dict[str, Query]:
     mine = Choice(creator_id="user7")
     return {
-        "due jobs": lambda c: dispatch.take_due(c, DUE),
+        "due jobs": lambda c: dispatch.take_due(c, DUE, AGEING),
         "next moment": queries.seconds_to_next_run,
         "one job": lambda c: queries.find_job(c, 8, "user7"),
         "first page": lambda c: listings.list_jobs(c, mine, "-date", PER_PAGE),

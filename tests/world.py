@@ -19,6 +19,7 @@ MARIA = "maria"
 W1 = "worker-1"
 W2 = "worker-2"
 WINDOW = 100
+AGEING = timedelta(minutes=30)
 
 
 def company(**fields: Any) -> dict[str, Any]:
@@ -48,13 +49,13 @@ class World:
             job_id, _ = people.create_job(connection, NewJob(**(usual | fields)))
         return job_id
 
-    def take_due(self, window: int = WINDOW) -> Sequence[Row[Any]]:
+    def take_due(self, window: int = WINDOW, ageing: timedelta = AGEING) -> Sequence[Row[Any]]:
         with self.engine.begin() as connection:
-            return dispatch.take_due(connection, window)
+            return dispatch.take_due(connection, window, ageing)
 
-    def take_stranded(self, limit: int = 500) -> Sequence[Row[Any]]:
+    def take_stranded(self, limit: int = 500, ageing: timedelta = AGEING) -> Sequence[Row[Any]]:
         with self.engine.begin() as connection:
-            return dispatch.take_stranded(connection, limit)
+            return dispatch.take_stranded(connection, limit, ageing)
 
     def mark_queued(self, *run_ids: uuid.UUID) -> None:
         with self.engine.begin() as connection:

@@ -39,8 +39,11 @@ class Message:
         )
 
 
-def job_created(body: dict[str, Any], *, request_id: str) -> Message:
-    """Return the message that asks for a run; `body` holds the job, `run_id` and `attempt`."""
+def job_created(body: dict[str, Any], *, priority: int, request_id: str) -> Message:
+    """Return the message that asks for a run; `body` holds the job, `run_id` and `attempt`.
+
+    `priority` is the effective one, by which the broker delivers.
+    """
     return Message(
         exchange=topology.JOBS_EXCHANGE,
         routing_key=topology.JOB_CREATED,
@@ -48,7 +51,7 @@ def job_created(body: dict[str, Any], *, request_id: str) -> Message:
         message_id=str(body["run_id"]),
         correlation_id=request_id,
         type=topology.JOB_CREATED,
-        priority=int(body["priority"]),
+        priority=priority,
     )
 
 

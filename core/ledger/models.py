@@ -103,6 +103,14 @@ class Job(Base):
             "id",
             postgresql_where=text("status = 'created' AND next_run_at IS NOT NULL"),
         ),
+        Index(
+            "job_turn",
+            "priority",
+            "creator_id",
+            "next_run_at",
+            "id",
+            postgresql_where=text("status = 'created' AND next_run_at IS NOT NULL"),
+        ),
         Index("job_next", "next_run_at", postgresql_where=text("next_run_at IS NOT NULL")),
         Index("job_of_creator", "creator_id", text("id DESC")),
         Index("job_of_creator_by_status", "creator_id", "status", text("id DESC")),
@@ -117,6 +125,8 @@ class Run(Base):
     `lease_until` is when whoever moves the run on (the dispatcher that publishes it, the broker
     that holds its message, the worker that claimed it) is presumed gone; the dispatcher then
     publishes it again. `attempt` counts the claims and fences off a worker that was presumed gone.
+    `priority` is the effective one, that of its message, and grows with the time since
+    `waiting_since`: when the job was due, or its next attempt was.
     `not_found_count` counts the answers that there is no such CNPJ, each to be seen again later.
     `page_digest` is the SHA-256 of the page that a person gave to be read; null where
     the sources are asked.
@@ -139,6 +149,7 @@ class Run(Base):
     error_detail: Mapped[str | None] = mapped_column(Text)
     page_digest: Mapped[str | None] = mapped_column(String(64))
     created: Mapped[datetime] = mapped_column(server_default=func.now())
+    waiting_since: Mapped[datetime] = mapped_column(server_default=func.now())
     queued_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

@@ -13,6 +13,7 @@ from core.ledger.transitions.work import COMPANY_FIELDS, Delivery, Outcome
 from tests.clients import Broker
 from tests.people import cnpj
 from tests.waiting import wait_until
+from tests.world import AGEING
 
 WORKER = "worker-of-a-test"
 
@@ -47,7 +48,7 @@ def queue(ledger: Engine, job_id: int) -> uuid.UUID:
     make_due(ledger, job_id)
     with ledger.begin() as connection:
         runs: dict[int, uuid.UUID] = {
-            row.id: row.run_id for row in dispatch.take_due(connection, 100)
+            row.id: row.run_id for row in dispatch.take_due(connection, 100, AGEING)
         }
         dispatch.mark_queued(connection, list(runs.values()))
     return runs[job_id]

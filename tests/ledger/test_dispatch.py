@@ -6,7 +6,7 @@ import pytest
 from core.ledger import queries
 from core.ledger.models import Status
 from core.ledger.transitions import dispatch
-from tests.world import World
+from tests.world import AGEING, World
 
 
 def test_the_highest_priority_is_first_and_equals_come_as_they_came(world: World) -> None:
@@ -53,8 +53,8 @@ def test_two_dispatchers_at_the_same_moment_take_disjoint_runs(world: World) -> 
     ids = {world.add() for _ in range(30)}
     first, second = world.engine.connect(), world.engine.connect()
     with first, second, first.begin(), second.begin():
-        ours = {run.id for run in dispatch.take_due(first, 10)}
-        theirs = {run.id for run in dispatch.take_due(second, 10)}
+        ours = {run.id for run in dispatch.take_due(first, 10, AGEING)}
+        theirs = {run.id for run in dispatch.take_due(second, 10, AGEING)}
     assert len(ours) == len(theirs) == 10
     assert not ours & theirs
     rest = {run.id for run in world.take_due(1000)}
@@ -64,7 +64,7 @@ def test_two_dispatchers_at_the_same_moment_take_disjoint_runs(world: World) -> 
 def test_what_a_dispatcher_rolls_back_is_taken_by_another(world: World) -> None:
     world.add()
     with world.engine.connect() as connection:
-        assert len(dispatch.take_due(connection, 10)) == 1
+        assert len(dispatch.take_due(connection, 10, AGEING)) == 1
         connection.rollback()
     assert len(world.take_due()) == 1
 
@@ -87,6 +87,131 @@ def test_many_dispatchers_make_exactly_one_run_of_each_job(world: World) -> None
         thread.join()
     taken.extend(run.id for run in world.take_due(1000))
     assert sorted(taken) == sorted(world.statuses())
+
+
+def wait(world: World, job_id: int, minutes: float) -> None:
+    """Let a job be due for so many minutes."""
+    world.write(
+        "UPDATE job SET next_run_at = now() - :minutes * interval '1 minute' WHERE id = :id",
+        minutes=minutes,
+        id=job_id,
+    )
+
+
+def crowd(world: World, user: str, count: int, priority: int = 0) -> None:
+    """Let a user have so many jobs that have just become due."""
+    world.write(
+        """
+        INSERT INTO job (title, description, cpf_cnpj, date, priority, status, creator_id,
+                         creator_email, request_id, next_run_at)
+        SELECT 'x', '', '1', now(), :priority, 'created', :user, 'x@example.org', '', now()
+        FROM generate_series(1, :count)""",
+        user=user,
+        count=count,
+        priority=priority,
+    )
+
+
+def test_each_ageing_time_that_a_job_waits_raises_it_by_a_level(world: World) -> None:
+    ids = [world.add(priority=priority) for priority in (0, 0, 1, 2)]
+    wait(world, ids[0], minutes=61)
+    wait(world, ids[1], minutes=29)
+    order = [(run.id, run.priority, run.level) for run in world.take_due()]
+    assert order == [(ids[0], 0, 2), (ids[3], 2, 2), (ids[2], 1, 1), (ids[1], 0, 0)]
+    assert [run.priority for run in world.runs(ids[0])] == [2]
+
+
+def test_a_job_that_has_waited_for_days_is_the_most_urgent_and_no_more(world: World) -> None:
+    world.add(priority=5)
+    old = world.add()
+    wait(world, old, minutes=100_000)
+    assert [(run.id == old, run.level) for run in world.take_due()] == [(True, 5), (False, 5)]
+
+
+def test_a_full_window_lets_a_job_through_that_has_aged_beyond_it(world: World) -> None:
+    for _ in range(3):
+        world.add()
+    assert len(world.queue(window=3)) == 3
+    old, young = world.add(), world.add()
+    wait(world, old, minutes=31)
+    wait(world, young, minutes=29)
+    assert [(run.id, run.level) for run in world.take_due(window=3)] == [(old, 1)]
+
+
+@pytest.mark.parametrize("many", [20, 5000])
+def test_one_user_s_many_jobs_hold_up_nobody_else_s(world: World, many: int) -> None:
+    crowd(world, "ana", many)
+    world.queue(window=8)
+    few = [world.add(user="bia") for _ in range(3)]
+    lone = world.add(user="caio")
+    # Room for one, and for some more.
+    first = world.rows("SELECT id FROM run ORDER BY id LIMIT 6")
+    world.claim(first[0].id)
+    assert [run.id for run in world.take_due(window=8)] == [few[0]]
+    world.claim(*(run.id for run in first))
+    taken = [run.id for run in world.take_due(window=8)]
+    assert taken[:2] == [lone, few[1]]
+    assert few[2] in taken
+
+
+def test_users_who_both_have_many_jobs_take_turns(world: World) -> None:
+    for user in ("ana", "bia", "caio"):
+        crowd(world, user, 300)
+    users = [run.creator_id for run in world.take_due(window=60)]
+    assert {user: users.count(user) for user in users} == {"ana": 20, "bia": 20, "caio": 20}
+    assert [set(users[place : place + 3]) for place in range(0, 60, 3)] == [{*users}] * 20
+
+
+def test_a_crowd_of_a_low_priority_hides_no_urgent_job(world: World) -> None:
+    crowd(world, "ana", 500)
+    crowd(world, "bia", 500, priority=1)
+    urgent = world.add(user="caio", priority=5)
+    aged = world.add(user="ana", priority=0)
+    wait(world, aged, minutes=61)
+    taken = world.take_due(window=20)
+    assert [run.id for run in taken[:2]] == [urgent, aged]
+    assert {run.creator_id for run in taken[2:]} == {"bia"}
+
+
+def test_every_job_of_a_crowd_gets_its_turn(world: World) -> None:
+    for user in range(100):
+        crowd(world, f"user{user}", 4)
+    taken: list[int] = []
+    while runs := world.take_due(window=30):
+        taken += [run.id for run in runs]
+        run_ids = [run.run_id for run in runs]
+        world.mark_queued(*run_ids)
+        world.claim(*run_ids)
+    assert sorted(taken) == sorted(world.statuses())
+
+
+def test_what_waits_in_the_ledger_can_be_cancelled_and_given_another_priority(
+    world: World,
+) -> None:
+    ids = [world.add() for _ in range(5)]
+    world.queue(window=2)
+    world.edit(ids[4], priority=1)
+    world.cancel(ids[2])
+    assert [run.id for run in world.take_due(window=2)] == [ids[4]]
+    for run in world.rows("SELECT id FROM run WHERE status = 'queued'"):
+        world.claim(run.id)
+    assert [run.id for run in world.take_due(window=2)] == [ids[3]]
+
+
+def test_a_run_that_waits_too_long_at_the_broker_rises_there(world: World) -> None:
+    job_id = world.add(priority=1)
+    (run_id,) = world.queue()
+    assert world.take_stranded() == []
+    world.write("UPDATE run SET waiting_since = now() - interval '65 minutes'")
+    (again,) = world.take_stranded()
+    assert (again.run_id, again.attempt, again.priority, again.level) == (run_id, 1, 1, 3)
+    assert world.take_stranded() == []
+    world.mark_queued(run_id)
+    assert (world.job(job_id).priority, world.run(run_id).priority) == (1, 3)
+    # A worker has it: it waits no longer.
+    world.claim(run_id)
+    world.write("UPDATE run SET waiting_since = now() - interval '95 minutes'")
+    assert world.take_stranded() == []
 
 
 def test_the_window_bounds_what_waits_at_the_broker(world: World) -> None:
@@ -208,11 +333,29 @@ def test_a_live_worker_keeps_its_run(world: World) -> None:
 def test_a_retry_is_published_when_it_is_due_and_not_before(world: World) -> None:
     job_id, run_id = world.start()
     world.settle(run_id, Status.QUEUED, retry_in=3600, error_code="unavailable")
-    assert world.take_stranded() == []
+    assert world.take_due() == []
     world.end_pauses()
-    (again,) = world.take_stranded()
+    (again,) = world.take_due()
     assert (again.run_id, again.attempt) == (run_id, 2)
     assert world.job(job_id).status == "queued"
+    assert world.take_due() == []
+
+
+def test_attempts_wait_for_room_and_for_their_turn_like_jobs(world: World) -> None:
+    for _ in range(6):
+        _, run_id = world.start(user="ana")
+        # Its age is that of this attempt, not of the job.
+        world.write(
+            "UPDATE run SET scheduled_for = now() - interval '5 hours' WHERE id = :id", id=run_id
+        )
+        world.settle(run_id, Status.QUEUED, retry_in=60, error_code="unavailable")
+    world.end_pauses()
+    lone = world.add(user="bia")
+    taken = world.take_due(window=4)
+    assert [run.level for run in taken] == [0] * 4
+    assert [run.attempt for run in taken] == [2, 1, 2, 2]
+    assert taken[1].id == lone
+    assert world.take_due(window=4) == []
 
 
 def test_two_dispatchers_take_disjoint_stranded_runs(world: World) -> None:
@@ -222,8 +365,8 @@ def test_two_dispatchers_take_disjoint_stranded_runs(world: World) -> None:
     world.end_leases()
     first, second = world.engine.connect(), world.engine.connect()
     with first, second, first.begin(), second.begin():
-        ours = {run.run_id for run in dispatch.take_stranded(first, 3)}
-        theirs = {run.run_id for run in dispatch.take_stranded(second, 100)}
+        ours = {run.run_id for run in dispatch.take_stranded(first, 3, AGEING)}
+        theirs = {run.run_id for run in dispatch.take_stranded(second, 100, AGEING)}
     assert len(ours) == len(theirs) == 3
     assert not ours & theirs
 

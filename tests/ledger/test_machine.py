@@ -111,7 +111,7 @@ def machine(world: World) -> type[RuleBasedStateMachine]:
             """Let time pass and publish again what nobody moved on."""
             world.end_leases()
             world.end_pauses()
-            runs = [run.run_id for run in world.take_stranded()]
+            runs = [run.run_id for run in (*world.take_due(), *world.take_stranded())]
             if noted:
                 world.mark_queued(*runs)
             return multiple(*runs)

@@ -226,7 +226,7 @@ def test_a_job_that_is_cancelled_while_it_waits_for_another_attempt_never_gets_i
     job_id, run_id = world.start()
     world.settle(run_id, Status.QUEUED, retry_in=0)
     world.cancel(job_id)
-    assert world.take_stranded() == []
+    assert world.take_due() == []
     assert world.mail_kinds(run_id) == ["started", "finished"]
 
 
@@ -277,7 +277,7 @@ def test_a_pause_while_an_occurrence_waits_for_its_retry_makes_no_second_run(
     assert world.job(job_id).next_run_at is None
     assert world.take_due() == []
     world.end_pauses()
-    assert [run.run_id for run in world.take_stranded()] == [run_id]
+    assert [run.run_id for run in world.take_due()] == [run_id]
     assert world.claim(run_id)
     assert world.settle(run_id, Status.PROCESSED, attempt=2)
     assert world.job(job_id).next_run_at == world.job(job_id).date > world.now()

@@ -165,7 +165,7 @@ def test_the_next_attempt_starts_clean_and_mails_no_second_start(world: World) -
     _, run_id = world.start()
     began = world.run(run_id).started_at
     world.settle(run_id, Status.QUEUED, retry_in=0, error_code="unavailable")
-    world.take_stranded()
+    world.take_due()
     world.claim(run_id, worker=W2)
     run = world.run(run_id)
     assert (run.attempt, run.error_code, run.started_at) == (2, None, began)
@@ -177,7 +177,7 @@ def test_an_attempt_that_was_none_does_not_count(world: World) -> None:
     _, run_id = world.start()
     world.settle(run_id, Status.QUEUED, retry_in=0, counts=False)
     assert world.run(run_id).attempt == 0
-    world.take_stranded()
+    world.take_due()
     (claimed,) = world.claim(run_id)
     assert claimed.attempt == 1
     assert world.mail_kinds(run_id) == ["started"]

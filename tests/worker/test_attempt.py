@@ -111,7 +111,7 @@ def test_the_ledger_counts_how_often_a_company_was_not_found_beside_the_attempts
         assert (run.status, run.attempt, run.not_found_count) == ("queued", 0, count)
         assert run.next_attempt_at - world.now() > timedelta(minutes=59)
         world.end_pauses()
-        world.take_stranded()
+        world.take_due()
         (claimed,) = world.claim(run_id)
         assert (claimed.attempt, claimed.not_found_count) == (1, count)
     assert world.mail_kinds(run_id) == ["started"]

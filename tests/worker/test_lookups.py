@@ -56,7 +56,7 @@ class Office:
     def publish_again(self) -> None:
         """Publish what waits for another attempt, as if its time had come, or is stranded."""
         self.world.end_pauses()
-        self._put(self.world.take_stranded())
+        self._put([*self.world.take_due(), *self.world.take_stranded()])
 
     def send(self, run_id: uuid.UUID, priority: int = 0) -> None:
         self.put(json.dumps({"run_id": str(run_id)}).encode(), priority)

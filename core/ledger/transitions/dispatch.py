@@ -7,69 +7,161 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from core.ledger.models import MAX_PRIORITY
 from core.ledger.transitions import PUBLISH_LEASE, QUEUE_LEASE
 
-# What a message says of a run, for both ways in which a run comes to be published.
+# How many runs are taken in one transaction.
+BATCH = 64
+
+# What a message says of a job; beside it goes the run.
 _MESSAGE_COLUMNS = """
-    run.id AS run_id, run.attempt + 1 AS attempt, run.priority, job.id, job.title,
-    job.description, job.cpf_cnpj, job.date, job.creator_id, job.creator_email, job.request_id
+    job.id, job.title, job.description, job.cpf_cnpj, job.date, job.priority, job.creator_id,
+    job.creator_email, job.request_id
 """
 
-_TAKE_DUE = text("""
-    WITH room AS MATERIALIZED (
-        SELECT level, greatest(:window - (
-            SELECT count(*) FROM run
-            WHERE status IN ('created', 'queued') AND next_attempt_at IS NULL AND priority >= level
-        ), 0) AS free
-        FROM generate_series(0, 5) AS level
+
+def _level(priority: str, since: str) -> str:
+    """Return the SQL of the effective priority: one level more for each `:ageing` waited."""
+    waited = f"extract(epoch FROM now() - {since}) / extract(epoch FROM CAST(:ageing AS interval))"
+    return f"least({MAX_PRIORITY}, {priority} + floor({waited}))::int"
+
+
+# Which run is next. The parts, in order: how much room each level has at the broker; who waits,
+# first come first served within a priority, and at which level that alone would fill the batch;
+# where that leaves jobs of this level unseen, each user's first ones, found by skipping from user
+# to user in an index; whose turn it is.
+_TAKE_DUE = text(f"""
+    WITH RECURSIVE outstanding AS MATERIALIZED (
+        SELECT priority AS level, (SELECT creator_id FROM job WHERE id = run.job_id) AS creator_id
+        FROM run WHERE status IN ('created', 'queued') AND next_attempt_at IS NULL
+    ), room AS MATERIALIZED (
+        SELECT level, :window - (
+            SELECT count(*) FROM outstanding WHERE outstanding.level >= room.level) AS free
+        FROM generate_series(0, {MAX_PRIORITY}) AS room(level)
+    ), stream AS MATERIALIZED (
+        SELECT priority, now() - greatest(lowest - priority, 0) * CAST(:ageing AS interval) AS ripe
+        FROM (SELECT min(level) AS lowest FROM room WHERE free > 0) AS has_room
+        CROSS JOIN generate_series(0, {MAX_PRIORITY}) AS priority WHERE lowest IS NOT NULL
+    ), early AS MATERIALIZED (
+        SELECT job.*, {_level("job.priority", "next_run_at")} AS level
+        FROM stream CROSS JOIN LATERAL (
+            SELECT id, creator_id, priority, next_run_at FROM job
+            WHERE status = 'created' AND priority = stream.priority AND next_run_at <= ripe
+            ORDER BY next_run_at, id LIMIT :ahead) AS job
+    ), enough AS MATERIALIZED (
+        SELECT max(level) AS level FROM room
+        WHERE :ahead <= (SELECT count(*) FROM early WHERE early.level >= room.level)
+    ), crowd AS (
+        SELECT stream.priority, least(
+                   ripe, now() - (enough.level - stream.priority) * CAST(:ageing AS interval)
+               ) AS ripe, NULL::bigint AS id, ''::varchar AS creator_id,
+               NULL::timestamptz AS next_run_at
+        FROM stream CROSS JOIN enough WHERE :ahead = (
+            SELECT count(*) FROM early
+            WHERE early.priority = stream.priority AND early.level >= enough.level)
+        UNION ALL
+        SELECT crowd.priority, ripe, job.id, job.creator_id, job.next_run_at
+        FROM crowd CROSS JOIN LATERAL (
+            SELECT id, creator_id, next_run_at FROM job
+            WHERE status = 'created' AND next_run_at IS NOT NULL
+              AND priority = crowd.priority AND creator_id > crowd.creator_id
+            ORDER BY creator_id, next_run_at, id LIMIT 1) AS job
+    ), head AS MATERIALIZED (
+        SELECT *, count(*) OVER (PARTITION BY priority) AS users
+        FROM crowd WHERE next_run_at <= ripe
+    ), waiting AS (
+        SELECT NULL::uuid AS run_id, id, creator_id, priority, next_run_at AS since FROM early
+        WHERE level >= (SELECT coalesce(level, 0) FROM enough)
+        UNION
+        SELECT NULL, id, creator_id, priority, next_run_at FROM head
+        UNION
+        SELECT NULL, job.id, creator_id, priority, job.next_run_at
+        FROM head CROSS JOIN LATERAL (
+            SELECT id, next_run_at FROM job
+            WHERE status = 'created' AND priority = head.priority
+              AND creator_id = head.creator_id AND next_run_at <= ripe
+            ORDER BY next_run_at, id LIMIT :batch / users) AS job
+        UNION ALL
+        SELECT run.id, job.id, creator_id, job.priority, run.next_attempt_at FROM (
+            SELECT id, job_id, next_attempt_at FROM run
+            WHERE status IN ('created', 'queued', 'processing')
+              AND coalesce(next_attempt_at, lease_until) <= now() AND next_attempt_at IS NOT NULL
+            ORDER BY coalesce(next_attempt_at, lease_until) LIMIT :ahead
+        ) AS run JOIN job ON job.id = run.job_id
+    ), share AS (
+        SELECT level, creator_id, count(*) AS runs FROM outstanding GROUP BY level, creator_id
     ), candidate AS (
-        SELECT job.*, free, row_number() OVER (ORDER BY priority DESC, next_run_at, id) AS place
-        FROM room CROSS JOIN LATERAL (
-            SELECT * FROM job
-            WHERE status = 'created' AND next_run_at <= now() AND priority = room.level
-              AND NOT EXISTS (
-                SELECT FROM run
-                WHERE job_id = job.id AND run.status IN ('created', 'queued', 'processing'))
-            ORDER BY next_run_at, id LIMIT room.free
-            FOR NO KEY UPDATE SKIP LOCKED
-        ) AS job
-    ), due AS (
-        SELECT * FROM candidate WHERE place <= free
+        SELECT *, row_number() OVER (ORDER BY level DESC, turn, since, id) AS place FROM (
+            SELECT levelled.*, free, coalesce(runs, 0) + row_number() OVER (
+                PARTITION BY level, creator_id ORDER BY since, id) AS turn
+            FROM (SELECT *, {_level("priority", "since")} AS level FROM waiting) AS levelled
+            JOIN room USING (level) LEFT JOIN share USING (level, creator_id)
+            WHERE free > 0) AS with_turn
+    ), locked AS (
+        SELECT {_MESSAGE_COLUMNS}, next_run_at, run_id, since, level, place, free
+        FROM candidate JOIN job ON job.id = candidate.id
+        -- What another dispatcher has locked is passed over, so some more are looked at.
+        WHERE place <= 2 * free
+          AND (run_id IS NOT NULL OR (job.status = 'created' AND job.next_run_at <= now()))
+          AND NOT EXISTS (
+            SELECT FROM run WHERE job_id = job.id AND next_attempt_at IS NULL
+            AND run.status IN ('created', 'queued', 'processing'))
+        ORDER BY place LIMIT :batch FOR NO KEY UPDATE OF job SKIP LOCKED
+    ), due AS MATERIALIZED (
+        SELECT * FROM (SELECT *, row_number() OVER (ORDER BY place) AS nth FROM locked) AS locked
+        WHERE nth <= free
     ), made AS (
-        INSERT INTO run (id, job_id, scheduled_for, priority, status, attempt, lease_until)
-        SELECT gen_random_uuid(), id, next_run_at, priority, 'created', 0, now() + :lease FROM due
+        INSERT INTO run (id, job_id, scheduled_for, waiting_since, priority, status, attempt,
+                         lease_until)
+        SELECT gen_random_uuid(), id, next_run_at, next_run_at, level, 'created', 0, now() + :lease
+        FROM due WHERE run_id IS NULL
         ON CONFLICT (job_id, scheduled_for) DO NOTHING
-        RETURNING id, job_id
+        RETURNING id, job_id, attempt
+    ), again AS (
+        UPDATE run SET next_attempt_at = NULL, waiting_since = run.next_attempt_at,
+                       priority = due.level, lease_until = now() + :lease
+        FROM due WHERE run.id = due.run_id AND run.status = 'queued' AND run.next_attempt_at = since
+        RETURNING run.id, run.job_id, run.attempt
     ), advanced AS (
-        UPDATE job SET next_run_at = NULL FROM due WHERE job.id = due.id
+        UPDATE job SET next_run_at = NULL FROM due WHERE job.id = due.id AND due.run_id IS NULL
     )
-    SELECT made.id AS run_id, 1 AS attempt, due.priority, due.id, due.title, due.description,
-           due.cpf_cnpj, due.date, due.creator_id, due.creator_email, due.request_id
-    FROM made JOIN due ON due.id = made.job_id
-    ORDER BY due.priority DESC, due.next_run_at, due.id
+    SELECT job.*, run.id AS run_id, run.attempt + 1 AS attempt
+    FROM (SELECT * FROM made UNION ALL SELECT * FROM again) AS run
+    JOIN (SELECT {_MESSAGE_COLUMNS}, level, place FROM due AS job) AS job ON job.id = run.job_id
+    ORDER BY place
 """)
 
+_JOB_PRIORITY = "(SELECT priority FROM job WHERE job.id = run.job_id)"
+
+# A message cannot be given another priority: it is published once more, and the claim decides.
 _TAKE_STRANDED = text(f"""
-    WITH stranded AS (
-        SELECT run.id, job.id AS job_id FROM run JOIN job ON job.id = run.job_id
-        WHERE run.status IN ('created', 'queued', 'processing')
-          AND coalesce(run.next_attempt_at, run.lease_until) <= now()
-        ORDER BY coalesce(run.next_attempt_at, run.lease_until) LIMIT :limit
-        FOR NO KEY UPDATE OF job SKIP LOCKED
+    WITH outstanding AS MATERIALIZED (
+        SELECT id, job_id, status, priority, lease_until,
+               {_level(_JOB_PRIORITY, "waiting_since")} AS level
+        FROM run WHERE status IN ('created', 'queued', 'processing') AND next_attempt_at IS NULL
+    ), found AS (
+        SELECT * FROM outstanding
+        WHERE lease_until <= now() OR (status = 'queued' AND priority < level)
+        ORDER BY lease_until LIMIT :limit
+    ), stranded AS (
+        SELECT found.id, job_id, level FROM found CROSS JOIN LATERAL (
+            SELECT FROM job WHERE id = job_id FOR NO KEY UPDATE SKIP LOCKED) AS job
     ), taken AS (
         UPDATE run
         SET status = CASE run.status WHEN 'processing' THEN 'queued' ELSE run.status END,
-            next_attempt_at = NULL, lease_until = now() + :lease, worker = NULL
+            priority = level, lease_until = now() + :lease, worker = NULL
         FROM stranded
-        WHERE run.id = stranded.id AND run.status IN ('created', 'queued', 'processing')
-          AND coalesce(run.next_attempt_at, run.lease_until) <= now()
-        RETURNING run.*
+        WHERE run.id = stranded.id AND run.next_attempt_at IS NULL AND (
+            (run.status IN ('created', 'queued', 'processing') AND run.lease_until <= now())
+            OR (run.status = 'queued' AND run.priority < level))
+        RETURNING run.id, run.job_id, run.attempt, run.status, run.priority AS level, run.created
     ), jobs AS (
         UPDATE job SET status = taken.status FROM taken
         WHERE job.id = taken.job_id AND job.status = 'processing'
     )
-    SELECT {_MESSAGE_COLUMNS} FROM taken AS run JOIN job ON job.id = run.job_id
-    ORDER BY run.priority DESC, run.created
+    SELECT {_MESSAGE_COLUMNS}, run.id AS run_id, run.attempt + 1 AS attempt, level
+    FROM taken AS run JOIN job ON job.id = run.job_id
+    ORDER BY level DESC, run.created
 """)
 
 _MARK_QUEUED = text("""
@@ -105,23 +197,31 @@ _KEEP_QUEUED = text("""
 """)
 
 
-def take_due(connection: Connection, window: int) -> Sequence[Row[Any]]:
-    """Make the next runs and return them in the order in which they are to be published.
+def take_due(connection: Connection, window: int, ageing: timedelta) -> Sequence[Row[Any]]:
+    """Take the runs that are next and return them in the order in which they are to be published.
 
-    Next is the highest priority, then first come first served. Of each priority at most `window`
-    runs, counting those of higher priorities, may be outstanding at the broker; what does not fit
-    waits in the ledger. Rows hold the job, `run_id` and `attempt`.
+    Next is the highest effective priority (`level`): the job's, raised by one for each `ageing`
+    that it has waited since it was due, or since its next attempt was. At equal level a user's
+    n-th run, those at the broker counted, is after every other user's n-1 first; then first come,
+    first served. Of each level at most `window` runs, counting those above it, may be outstanding
+    at the broker; what does not fit waits in the ledger. At most BATCH are taken at once.
+
+    Rows hold the job, `run_id`, `attempt` and `level`.
     """
-    return connection.execute(_TAKE_DUE, {"window": window, "lease": PUBLISH_LEASE}).all()
+    batch = min(window, BATCH)
+    values = {"window": window, "batch": batch, "ahead": 2 * batch, "ageing": ageing}
+    return connection.execute(_TAKE_DUE, values | {"lease": PUBLISH_LEASE}).all()
 
 
-def take_stranded(connection: Connection, limit: int) -> Sequence[Row[Any]]:
+def take_stranded(connection: Connection, limit: int, ageing: timedelta) -> Sequence[Row[Any]]:
     """Take runs that must be published again and return them like `take_due`.
 
-    These are the ones whose next attempt is due, and those that nobody moved on within their
-    lease: unconfirmed, lost by the broker, or claimed by a worker that died.
+    These are the ones that nobody moved on within their lease (unconfirmed, lost by the broker, or
+    claimed by a worker that died), and those that waited at the broker for so long that they rise
+    to a higher level: it would never deliver them while higher ones keep coming.
     """
-    return connection.execute(_TAKE_STRANDED, {"limit": limit, "lease": PUBLISH_LEASE}).all()
+    values = {"limit": limit, "ageing": ageing, "lease": PUBLISH_LEASE}
+    return connection.execute(_TAKE_STRANDED, values).all()
 
 
 def mark_queued(connection: Connection, run_ids: Sequence[uuid.UUID]) -> None:

@@ -9,7 +9,7 @@ from core.broker import messages
 
 def test_a_job_message_carries_what_the_design_says() -> None:
     run_id = uuid.uuid4()
-    message = messages.job_created({"run_id": run_id, "priority": 4}, request_id="r-1")
+    message = messages.job_created({"run_id": run_id, "priority": 2}, priority=4, request_id="r-1")
     properties = message.properties()
     assert (message.exchange, message.routing_key) == ("create-job-use-case", "job_created")
     assert properties.message_id == str(run_id)
@@ -20,7 +20,7 @@ def test_a_job_message_carries_what_the_design_says() -> None:
     assert properties.delivery_mode == 2
     assert properties.priority == 4
     assert abs(properties.timestamp - time.time()) < 5
-    assert json.loads(message.body) == {"run_id": str(run_id), "priority": 4}
+    assert json.loads(message.body) == {"run_id": str(run_id), "priority": 2}
 
 
 def test_bodies_are_compact_utf8_whatever_they_hold() -> None:
