@@ -132,7 +132,7 @@ def test_a_full_window_lets_a_job_through_that_has_aged_beyond_it(world: World) 
     for _ in range(3):
         world.add()
     assert len(world.queue(window=3)) == 3
-    old, young = world.add(), world.add()
+    old, young = world.add(user="bia"), world.add(user="caio")
     wait(world, old, minutes=31)
     wait(world, young, minutes=29)
     assert [(run.id, run.level) for run in world.take_due(window=3)] == [(old, 1)]
@@ -160,6 +160,25 @@ def test_users_who_both_have_many_jobs_take_turns(world: World) -> None:
     users = [run.creator_id for run in world.take_due(window=60)]
     assert {user: users.count(user) for user in users} == {"ana": 20, "bia": 20, "caio": 20}
     assert [set(users[place : place + 3]) for place in range(0, 60, 3)] == [{*users}] * 20
+
+
+@pytest.mark.parametrize("many", [20, 500])
+def test_only_the_first_in_a_user_s_line_rises(world: World, many: int) -> None:
+    crowd(world, "ana", many)
+    world.write("UPDATE job SET next_run_at = now() - interval '3 hours'")
+    young = world.add(user="bia")
+    taken = world.take_due(window=6)
+    assert [run.level for run in taken] == [5, 0, 0, 0, 0, 0]
+    assert [run.creator_id for run in taken] == ["ana", "ana", "bia", "ana", "ana", "ana"]
+    assert taken[2].id == young
+    # Now its first is at the broker.
+    world.mark_queued(*(run.run_id for run in taken))
+    assert world.take_stranded() == []
+    urgent = world.add(user="bia", priority=1)
+    assert [run.id for run in world.take_due(window=7)] == [urgent]
+    world.claim(taken[0].run_id)
+    (risen,) = world.take_stranded()
+    assert (risen.run_id, risen.level) == (taken[1].run_id, 5)
 
 
 def test_a_crowd_of_a_low_priority_hides_no_urgent_job(world: World) -> None:

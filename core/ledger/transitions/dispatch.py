@@ -26,39 +26,46 @@ def _level(priority: str, since: str) -> str:
     return f"least({MAX_PRIORITY}, {priority} + floor({waited}))::int"
 
 
+def _ripe(level: str) -> str:
+    """Return the SQL of when a job of `priority` was due at the latest to be at that level now."""
+    return f"now() - greatest({level} - priority, 0) * CAST(:ageing AS interval)"
+
+
+# Its limit keeps it a look-up by key, which a join with the few rows around it need not be.
+_JOB_OF_RUN = "SELECT creator_id, priority FROM job WHERE id = job_id LIMIT 1"
+
 # Which run is next. The parts, in order: how much room each level has at the broker; who waits,
 # first come first served within a priority, and at which level that alone would fill the batch;
 # where that leaves jobs of this level unseen, each user's first ones, found by skipping from user
 # to user in an index; whose turn it is.
 _TAKE_DUE = text(f"""
     WITH RECURSIVE outstanding AS MATERIALIZED (
-        SELECT priority AS level, (SELECT creator_id FROM job WHERE id = run.job_id) AS creator_id
-        FROM run WHERE status IN ('created', 'queued') AND next_attempt_at IS NULL
+        SELECT run.priority AS level, job.creator_id, job.priority
+        FROM run CROSS JOIN LATERAL ({_JOB_OF_RUN}) AS job
+        WHERE status IN ('created', 'queued') AND next_attempt_at IS NULL
     ), room AS MATERIALIZED (
         SELECT level, :window - (
             SELECT count(*) FROM outstanding WHERE outstanding.level >= room.level) AS free
         FROM generate_series(0, {MAX_PRIORITY}) AS room(level)
     ), stream AS MATERIALIZED (
-        SELECT priority, now() - greatest(lowest - priority, 0) * CAST(:ageing AS interval) AS ripe
+        SELECT priority, {_ripe("lowest")} AS ripe
         FROM (SELECT min(level) AS lowest FROM room WHERE free > 0) AS has_room
         CROSS JOIN generate_series(0, {MAX_PRIORITY}) AS priority WHERE lowest IS NOT NULL
     ), early AS MATERIALIZED (
-        SELECT job.*, {_level("job.priority", "next_run_at")} AS level
-        FROM stream CROSS JOIN LATERAL (
+        SELECT job.* FROM stream CROSS JOIN LATERAL (
             SELECT id, creator_id, priority, next_run_at FROM job
             WHERE status = 'created' AND priority = stream.priority AND next_run_at <= ripe
             ORDER BY next_run_at, id LIMIT :ahead) AS job
     ), enough AS MATERIALIZED (
-        SELECT max(level) AS level FROM room
-        WHERE :ahead <= (SELECT count(*) FROM early WHERE early.level >= room.level)
+        SELECT max(level) AS level FROM room WHERE free > 0
+        AND :ahead <= (SELECT count(*) FROM early WHERE early.priority >= room.level)
+    ), wanted AS MATERIALIZED (
+        SELECT priority, least(ripe, {_ripe("enough.level")}) AS ripe FROM stream CROSS JOIN enough
     ), crowd AS (
-        SELECT stream.priority, least(
-                   ripe, now() - (enough.level - stream.priority) * CAST(:ageing AS interval)
-               ) AS ripe, NULL::bigint AS id, ''::varchar AS creator_id,
+        SELECT priority, ripe, NULL::bigint AS id, ''::varchar AS creator_id,
                NULL::timestamptz AS next_run_at
-        FROM stream CROSS JOIN enough WHERE :ahead = (
-            SELECT count(*) FROM early
-            WHERE early.priority = stream.priority AND early.level >= enough.level)
+        FROM wanted WHERE :ahead = (
+            SELECT count(*) FROM early WHERE priority = wanted.priority AND next_run_at <= ripe)
         UNION ALL
         SELECT crowd.priority, ripe, job.id, job.creator_id, job.next_run_at
         FROM crowd CROSS JOIN LATERAL (
@@ -70,8 +77,8 @@ _TAKE_DUE = text(f"""
         SELECT *, count(*) OVER (PARTITION BY priority) AS users
         FROM crowd WHERE next_run_at <= ripe
     ), waiting AS (
-        SELECT NULL::uuid AS run_id, id, creator_id, priority, next_run_at AS since FROM early
-        WHERE level >= (SELECT coalesce(level, 0) FROM enough)
+        SELECT NULL::uuid AS run_id, id, creator_id, priority, next_run_at AS since
+        FROM early JOIN wanted USING (priority) WHERE next_run_at <= ripe
         UNION
         SELECT NULL, id, creator_id, priority, next_run_at FROM head
         UNION
@@ -88,14 +95,21 @@ _TAKE_DUE = text(f"""
               AND coalesce(next_attempt_at, lease_until) <= now() AND next_attempt_at IS NOT NULL
             ORDER BY coalesce(next_attempt_at, lease_until) LIMIT :ahead
         ) AS run JOIN job ON job.id = run.job_id
+    ), levelled AS (
+        -- Of a user's runs only the first in line rises: the others wait for that one.
+        SELECT *, CASE WHEN row_number() OVER (
+                PARTITION BY creator_id, priority ORDER BY since, id) = 1
+            AND NOT EXISTS (SELECT FROM outstanding
+                WHERE creator_id = waiting.creator_id AND priority = waiting.priority)
+            THEN {_level("priority", "since")} ELSE priority END AS level
+        FROM waiting
     ), share AS (
         SELECT level, creator_id, count(*) AS runs FROM outstanding GROUP BY level, creator_id
     ), candidate AS (
         SELECT *, row_number() OVER (ORDER BY level DESC, turn, since, id) AS place FROM (
             SELECT levelled.*, free, coalesce(runs, 0) + row_number() OVER (
                 PARTITION BY level, creator_id ORDER BY since, id) AS turn
-            FROM (SELECT *, {_level("priority", "since")} AS level FROM waiting) AS levelled
-            JOIN room USING (level) LEFT JOIN share USING (level, creator_id)
+            FROM levelled JOIN room USING (level) LEFT JOIN share USING (level, creator_id)
             WHERE free > 0) AS with_turn
     ), locked AS (
         SELECT {_MESSAGE_COLUMNS}, next_run_at, run_id, since, level, place, free
@@ -131,14 +145,15 @@ _TAKE_DUE = text(f"""
     ORDER BY place
 """)
 
-_JOB_PRIORITY = "(SELECT priority FROM job WHERE job.id = run.job_id)"
-
 # A message cannot be given another priority: it is published once more, and the claim decides.
 _TAKE_STRANDED = text(f"""
     WITH outstanding AS MATERIALIZED (
-        SELECT id, job_id, status, priority, lease_until,
-               {_level(_JOB_PRIORITY, "waiting_since")} AS level
-        FROM run WHERE status IN ('created', 'queued', 'processing') AND next_attempt_at IS NULL
+        SELECT run.id, job_id, status, run.priority, lease_until, CASE WHEN row_number() OVER (
+                PARTITION BY status = 'processing', creator_id, job.priority
+                ORDER BY run.priority DESC, waiting_since, job_id) = 1
+            THEN {_level("job.priority", "waiting_since")} ELSE run.priority END AS level
+        FROM run CROSS JOIN LATERAL ({_JOB_OF_RUN}) AS job
+        WHERE status IN ('created', 'queued', 'processing') AND next_attempt_at IS NULL
     ), found AS (
         SELECT * FROM outstanding
         WHERE lease_until <= now() OR (status = 'queued' AND priority < level)
@@ -200,11 +215,12 @@ _KEEP_QUEUED = text("""
 def take_due(connection: Connection, window: int, ageing: timedelta) -> Sequence[Row[Any]]:
     """Take the runs that are next and return them in the order in which they are to be published.
 
-    Next is the highest effective priority (`level`): the job's, raised by one for each `ageing`
-    that it has waited since it was due, or since its next attempt was. At equal level a user's
-    n-th run, those at the broker counted, is after every other user's n-1 first; then first come,
-    first served. Of each level at most `window` runs, counting those above it, may be outstanding
-    at the broker; what does not fit waits in the ledger. At most BATCH are taken at once.
+    Next is the highest effective priority (`level`): the job's, and for the first in each user's
+    line one more for each `ageing` that it has waited since it was due, or since its next attempt
+    was. At equal level a user's n-th run, those at the broker counted, is after every other user's
+    n-1 first; then first come, first served. Of each level at most `window` runs, counting those
+    above it, may be outstanding at the broker; what does not fit waits in the ledger. At most
+    BATCH are taken at once.
 
     Rows hold the job, `run_id`, `attempt` and `level`.
     """
@@ -217,8 +233,8 @@ def take_stranded(connection: Connection, limit: int, ageing: timedelta) -> Sequ
     """Take runs that must be published again and return them like `take_due`.
 
     These are the ones that nobody moved on within their lease (unconfirmed, lost by the broker, or
-    claimed by a worker that died), and those that waited at the broker for so long that they rise
-    to a higher level: it would never deliver them while higher ones keep coming.
+    claimed by a worker that died), and the first in a user's line at the broker once it rises to
+    a higher level: the broker would never deliver it while higher ones keep coming.
     """
     values = {"limit": limit, "ageing": ageing, "lease": PUBLISH_LEASE}
     return connection.execute(_TAKE_STRANDED, values).all()
