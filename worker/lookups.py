@@ -60,7 +60,7 @@ class Lookups:
         self._chain = chain
         self._presence = Presence("lookups", settings.lookup_slots)
         self._name = self._presence.name
-        self._engine = ledger.engine(settings, "lookups", checked=False)
+        self._engine = ledger.engine(settings, "lookups", checked=False, by_index=True)
         self._single = ledger.single(self._engine)
         self._heartbeat = Heartbeat(settings.heartbeat_file)
         # What the slots are to do; None ends one.

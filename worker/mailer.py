@@ -52,7 +52,9 @@ class Mailer:
     def __init__(self, settings: MailerSettings) -> None:
         self._settings = settings
         # Whatever the mailer writes is one statement.
-        self._engine = ledger.single(ledger.engine(settings, "mailer", checked=False))
+        self._engine = ledger.single(
+            ledger.engine(settings, "mailer", checked=False, by_index=True)
+        )
         self._listener = ledger.Listener(settings, "mailer", [ledger.MAIL_CHANNEL])
         self._server = MailServer(settings)
         self._heartbeat = Heartbeat(settings.heartbeat_file)
@@ -132,7 +134,7 @@ class Mailer:
             else:
                 self._put_off(mail, exc.step, str(exc))
         else:
-            self._note(mails.mark_mail_sent, mail.id)
+            self._note(mails.mark_mails_sent, [mail.id])
             self._pauses = 0
             log.info("mail_sent", mail_id=mail.id, kind=mail.kind, attempt=mail.attempts)
 

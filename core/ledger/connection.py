@@ -15,6 +15,17 @@ CONNECT_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT_MS = 30_000
 # What was sent is acknowledged by then, or the connection is lost; Linux alone waits 15 minutes.
 UNACKNOWLEDGED_MS = 25_000
+# Loops over few rows at a time find them by index, whatever the tables hold or held.
+_BY_INDEX = " ".join(
+    f"-c {name}={value}"
+    for name, value in {
+        "plan_cache_mode": "force_generic_plan",
+        "enable_seqscan": "off",
+        "enable_hashjoin": "off",
+        "enable_mergejoin": "off",
+        "jit": "off",
+    }.items()
+)
 
 # PostgreSQL channels: the ledger tells on them that there is work.
 JOB_CHANNEL = "ledger_job"
@@ -45,16 +56,25 @@ def options(name: str) -> dict[str, Any]:
 
 
 def engine(
-    settings: LedgerSettings, name: str, pool_size: int = 1, *, checked: bool = True
+    settings: LedgerSettings,
+    name: str,
+    pool_size: int = 1,
+    *,
+    checked: bool = True,
+    by_index: bool = False,
 ) -> Engine:
     """Make an engine with a pool of `pool_size` connections.
 
     Each use of a connection begins with a round trip to see that it lives, unless `checked` is
-    False: that is for loops that meet a lost connection by trying again anyway.
+    False: that is for loops that meet a lost connection by trying again anyway. With `by_index`
+    PostgreSQL plans for few rows of large tables: that is for `prepared` statements.
     """
+    arguments = options(name)
+    if by_index:
+        arguments["options"] += f" {_BY_INDEX}"
     return create_engine(
         settings.database_url.get_secret_value(),
-        connect_args=options(name),
+        connect_args=arguments,
         pool_size=pool_size,
         max_overflow=0,
         pool_pre_ping=checked,

@@ -182,7 +182,7 @@ def machine(world: World) -> type[RuleBasedStateMachine]:
         def end_mail(self, letter: int, *, sent: bool) -> None:
             with world.engine.begin() as connection:
                 if sent:
-                    mails.mark_mail_sent(connection, letter)
+                    mails.mark_mails_sent(connection, [letter])
                 else:
                     mails.release_mails(connection, [letter])
 

@@ -81,7 +81,7 @@ def test_many_mailers_claim_every_mail_once(world: World) -> None:
 def test_a_sent_mail_is_never_claimed_again(world: World) -> None:
     queue(world, 1)
     (mail,) = claim(world)
-    note(world, mails.mark_mail_sent, mail.id)
+    note(world, mails.mark_mails_sent, [mail.id])
     make_due(world)
     assert claim(world) == []
     assert world.mails()[0].sent_at is not None
@@ -104,14 +104,14 @@ def test_a_mail_to_be_tried_later_waits(world: World) -> None:
     make_due(world)
     (again,) = claim(world)
     assert again.attempts == 2
-    note(world, mails.mark_mail_sent, mail.id)
+    note(world, mails.mark_mails_sent, [mail.id])
     assert world.mails()[0].last_error is None
 
 
 def test_a_released_mail_is_claimed_at_once_and_uncounted(world: World) -> None:
     queue(world, 2)
     first, second = claim(world)
-    note(world, mails.mark_mail_sent, second.id)
+    note(world, mails.mark_mails_sent, [second.id])
     note(world, mails.release_mails, [first.id, second.id])
     (again,) = claim(world)
     assert (again.id, again.attempts) == (first.id, 1)

@@ -9,25 +9,33 @@ from sqlalchemy import Connection, Row, text
 
 from core.ledger.changes import SEVERITIES
 from core.ledger.connection import MAIL_CHANNEL
+from core.ledger.prepared import Prepared
 
-# The end mail is written after the result, of what the same transaction has stored.
-_FINISHED_MAILS = text(f"""
-    WITH mails AS (
-        INSERT INTO mail (key, kind, recipient, context)
-        SELECT 'run:' || run.id || '\\:finished', 'finished', job.creator_email, jsonb_build_object(
-            'job_id', job.id, 'run_id', run.id, 'title', job.title, 'cpf_cnpj', job.cpf_cnpj,
-            'priority', job.priority, 'date', job.date, 'started_at', run.started_at,
-            'status', run.status, 'source', run.source, 'error_code', run.error_code,
-            'error_detail', run.error_detail, 'finished_at', run.finished_at,
-            'duration_ms',
-            round(extract(epoch FROM run.finished_at - run.started_at) * 1000)::bigint,
-            'company', to_jsonb(result) - ARRAY['id', 'job_id', 'run_id', 'creator_id',
-                                                'creator_email', 'created', 'changes'],
-            'changes', coalesce(result.changes, '[]'))
-        FROM run JOIN job ON job.id = run.job_id LEFT JOIN result ON result.run_id = run.id
-        WHERE run.id = ANY(CAST(:run_ids AS uuid[]))
-        ORDER BY run.started_at
-        ON CONFLICT (key) DO NOTHING
+# What the end mail tells, of these runs, their jobs and their results.
+FINISHED_MAIL = """
+    INSERT INTO mail (key, kind, recipient, context)
+    SELECT 'run:' || run.id || ':' || 'finished', 'finished', job.creator_email, jsonb_build_object(
+        'job_id', job.id, 'run_id', run.id, 'title', job.title, 'cpf_cnpj', job.cpf_cnpj,
+        'priority', job.priority, 'date', job.date, 'started_at', run.started_at,
+        'status', run.status, 'source', run.source, 'error_code', run.error_code,
+        'error_detail', run.error_detail, 'finished_at', run.finished_at,
+        'duration_ms',
+        round(extract(epoch FROM run.finished_at - run.started_at) * 1000)::bigint,
+        'company', to_jsonb(result) - ARRAY['id', 'job_id', 'run_id', 'creator_id',
+                                            'creator_email', 'created', 'changes'],
+        'changes', coalesce(result.changes, '[]'))
+    FROM {runs} AS run JOIN {jobs} AS job ON job.id = run.job_id
+    LEFT JOIN {results} AS result ON result.run_id = run.id
+    WHERE run.status <> 'queued'
+    ORDER BY run.started_at
+    ON CONFLICT (key) DO NOTHING
+"""
+
+_FINISHED_MAIL = text(f"""
+    WITH ended AS (
+        SELECT * FROM run WHERE id = CAST(:run_id AS uuid)
+    ), mails AS (
+        {FINISHED_MAIL.format(runs="ended", jobs="job", results="result")}
     )
     SELECT pg_notify('{MAIL_CHANNEL}', '')
 """)
@@ -105,7 +113,9 @@ _INSERT_SUMMARIES = text(f"""
            pg_notify('{MAIL_CHANNEL}', '')
 """)
 
-_CLAIM_MAILS = text("""
+_CLAIM_MAILS = Prepared(
+    "claim_mails",
+    """
     WITH claimed AS (
         SELECT id FROM mail
         WHERE sent_at IS NULL AND failed_at IS NULL AND next_attempt_at <= now()
@@ -114,9 +124,16 @@ _CLAIM_MAILS = text("""
     UPDATE mail SET next_attempt_at = now() + :lease, attempts = attempts + 1
     FROM claimed WHERE mail.id = claimed.id
     RETURNING mail.id, mail.key, mail.kind, mail.recipient, mail.context, mail.attempts
-""")
+    """,
+    limit="bigint",
+    lease="interval",
+)
 
-_SENT = text("UPDATE mail SET sent_at = now(), last_error = NULL WHERE id = :id")
+_SENT = Prepared(
+    "mails_sent",
+    "UPDATE mail SET sent_at = now(), last_error = NULL WHERE id = ANY(:ids) RETURNING id",
+    ids="bigint[]",
+)
 
 _RETRY = text("""
     UPDATE mail SET next_attempt_at = now() + :delay, last_error = :error WHERE id = :id
@@ -130,9 +147,9 @@ _RELEASE = text("""
 """)
 
 
-def queue_finished_mails(connection: Connection, run_ids: Sequence[uuid.UUID]) -> None:
-    """Queue the end mail of runs that have ended, with the result if there is one."""
-    connection.execute(_FINISHED_MAILS, {"run_ids": list(run_ids)})
+def queue_finished_mail(connection: Connection, run_id: uuid.UUID) -> None:
+    """Queue the end mail of a run that has ended, with the result if there is one."""
+    connection.execute(_FINISHED_MAIL, {"run_id": run_id})
 
 
 def preview_summaries(
@@ -164,13 +181,13 @@ def claim_mails(connection: Connection, limit: int, lease: timedelta) -> Sequenc
 
     Rows hold id, key, kind, recipient, context and attempts (this one counted).
     """
-    claimed = connection.execute(_CLAIM_MAILS, {"limit": limit, "lease": lease}).all()
+    claimed = _CLAIM_MAILS.run(connection, {"limit": limit, "lease": lease})
     return sorted(claimed, key=lambda mail: mail.id)
 
 
-def mark_mail_sent(connection: Connection, mail_id: int) -> None:
-    """Note that the mail server took the mail."""
-    connection.execute(_SENT, {"id": mail_id})
+def mark_mails_sent(connection: Connection, mail_ids: Sequence[int]) -> None:
+    """Note that the mail server took these mails."""
+    _SENT.run(connection, {"ids": list(mail_ids)})
 
 
 def retry_mail(connection: Connection, mail_id: int, error: str, delay: timedelta) -> None:

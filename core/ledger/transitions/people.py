@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, text
 from core.ledger import recurrence
 from core.ledger.connection import JOB_CHANNEL
 from core.ledger.models import FINAL, Status
-from core.ledger.transitions.mails import queue_finished_mails
+from core.ledger.transitions.mails import queue_finished_mail
 
 
 class TransitionError(Exception):
@@ -220,7 +220,7 @@ def cancel_job(connection: Connection, job_id: int, creator_id: str) -> None:
     if run is not None:
         connection.execute(_CANCEL_RUN, {"id": run.id})
         if run.started_at is not None:
-            queue_finished_mails(connection, [run.id])
+            queue_finished_mail(connection, run.id)
 
 
 def delete_job(connection: Connection, job_id: int, creator_id: str) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Row, text
 from core.ledger import changes
 from core.ledger.connection import JOB_CHANNEL, MAIL_CHANNEL
 from core.ledger.models import Status
+from core.ledger.prepared import Prepared
 from core.ledger.transitions import QUEUE_LEASE, WORK_LEASE
-from core.ledger.transitions.mails import queue_finished_mails
+from core.ledger.transitions.mails import FINISHED_MAIL
 from core.ledger.transitions.pages import forget_pages
 from core.ledger.transitions.recurring import go_on
 
@@ -80,13 +81,15 @@ class Outcome:
     company: dict[str, Any] | None = None
 
 
-_CLAIM = text(f"""
+_CLAIM = Prepared(
+    "claim",
+    f"""
     WITH asked AS (
-        SELECT * FROM unnest(CAST(:run_ids AS uuid[]), CAST(:redelivered AS boolean[]))
+        SELECT * FROM unnest(:run_ids, :redelivered)
             WITH ORDINALITY AS asked(id, redelivered, place)
     ), locked AS MATERIALIZED (
-        SELECT job.id FROM job JOIN run ON run.job_id = job.id JOIN asked ON asked.id = run.id
-        ORDER BY job.id FOR NO KEY UPDATE OF job
+        SELECT job.id FROM job JOIN run ON run.job_id = job.id
+        WHERE run.id = ANY(:run_ids) ORDER BY job.id FOR NO KEY UPDATE OF job
     ), claimed AS (
         UPDATE run
         SET status = 'processing', attempt = run.attempt + 1, worker = :worker,
@@ -94,20 +97,25 @@ _CLAIM = text(f"""
             error_detail = NULL,
             started_at = coalesce(started_at, now() + place * interval '1 microsecond')
         FROM asked
-        WHERE run.id = asked.id AND run.job_id IN (SELECT id FROM locked) AND (
-            (run.status IN ('created', 'queued') AND run.next_attempt_at IS NULL)
-            OR (run.status = 'processing' AND (
-                asked.redelivered OR run.lease_until <= now() OR run.worker = :worker))
-        )
+        WHERE run.id = ANY(:run_ids) AND run.id = asked.id
+          AND run.job_id IN (SELECT id FROM locked)
+          AND CASE run.status
+              WHEN 'processing' THEN
+                  asked.redelivered OR run.lease_until <= now() OR run.worker = :worker
+              ELSE run.status IN ('created', 'queued') AND run.next_attempt_at IS NULL
+              END
         RETURNING run.*, asked.place
     ), jobs AS (
         UPDATE job SET status = 'processing' FROM claimed WHERE job.id = claimed.job_id
+        RETURNING job.*
     ), mails AS (
         INSERT INTO mail (key, kind, recipient, context)
-        SELECT 'run:' || run.id || '\\:started', 'started', job.creator_email, jsonb_build_object(
-            'job_id', job.id, 'run_id', run.id, 'title', job.title, 'cpf_cnpj', job.cpf_cnpj,
-            'priority', job.priority, 'date', job.date, 'started_at', run.started_at)
-        FROM claimed AS run JOIN job ON job.id = run.job_id
+        SELECT 'run:' || run.id || ':' || 'started', 'started', job.creator_email,
+               jsonb_build_object(
+                   'job_id', job.id, 'run_id', run.id, 'title', job.title,
+                   'cpf_cnpj', job.cpf_cnpj, 'priority', job.priority, 'date', job.date,
+                   'started_at', run.started_at)
+        FROM claimed AS run JOIN jobs AS job ON job.id = run.job_id
         WHERE run.attempt = 1 ORDER BY run.place
         ON CONFLICT (key) DO NOTHING
     )
@@ -116,9 +124,14 @@ _CLAIM = text(f"""
            CASE WHEN run.page_digest IS NOT NULL THEN (
                SELECT content FROM uploaded_page WHERE uploaded_page.run_id = run.id) END AS page,
            pg_notify('{JOB_CHANNEL}', ''), pg_notify('{MAIL_CHANNEL}', '')
-    FROM claimed AS run JOIN job ON job.id = run.job_id
+    FROM claimed AS run JOIN jobs AS job ON job.id = run.job_id
     ORDER BY run.place
-""")
+    """,
+    run_ids="uuid[]",
+    redelivered="boolean[]",
+    worker="text",
+    lease="interval",
+)
 
 # It locks no jobs, so it must not wait: a run that is locked is being settled or taken over.
 _RENEW = text("""
@@ -143,14 +156,36 @@ _RELEASE = text("""
     UPDATE job SET status = 'queued' FROM released WHERE job.id = released.job_id
 """)
 
-_SETTLE = text("""
+_COLUMNS = ", ".join(COMPANY_FIELDS)
+
+# What the last result of a CNPJ said to the same owner.
+_PREVIOUS = Prepared(
+    "previous",
+    f"""
+    SELECT asked.run_id, previous.*
+    FROM unnest(:run_ids, :cnpjs) AS asked(run_id, cnpj)
+    JOIN run ON run.id = asked.run_id JOIN job ON job.id = run.job_id
+    CROSS JOIN LATERAL (
+        SELECT source, {", ".join(changes.TRACKED)} FROM result
+        WHERE creator_id = job.creator_id AND cnpj = asked.cnpj
+        ORDER BY id DESC LIMIT 1
+    ) AS previous
+    """,
+    run_ids="uuid[]",
+    cnpjs="text[]",
+)
+
+# The end mail is written of what the same statement stores.
+_SETTLE = Prepared(
+    "settle",
+    f"""
     WITH outcome AS (
-        SELECT * FROM jsonb_to_recordset(CAST(:outcomes AS jsonb)) AS outcome(
+        SELECT * FROM jsonb_to_recordset(:outcomes) AS outcome(
             run_id uuid, attempt int, status text, source text, error_code text,
             error_detail text, retry_in double precision, counts boolean, missing boolean)
     ), locked AS MATERIALIZED (
         SELECT job.id FROM job JOIN run ON run.job_id = job.id
-        WHERE run.id = ANY(CAST(:run_ids AS uuid[])) ORDER BY job.id FOR NO KEY UPDATE OF job
+        WHERE run.id = ANY(:run_ids) ORDER BY job.id FOR NO KEY UPDATE OF job
     ), settled AS (
         UPDATE run
         SET status = outcome.status,
@@ -162,43 +197,36 @@ _SETTLE = text("""
             finished_at = CASE WHEN outcome.status = 'queued' THEN NULL
                                ELSE clock_timestamp() END
         FROM outcome
-        WHERE run.id = ANY(CAST(:run_ids AS uuid[]))
-          AND run.id = outcome.run_id AND run.attempt = outcome.attempt
-          AND run.status = 'processing' AND run.worker = :worker
+        WHERE run.id = ANY(:run_ids) AND run.id = outcome.run_id
+          AND run.attempt = outcome.attempt
+          AND CASE run.status WHEN 'processing' THEN run.worker = :worker ELSE false END
           AND run.job_id IN (SELECT id FROM locked)
-        RETURNING run.id, run.job_id, run.status, run.page_digest
+        RETURNING run.*
     ), jobs AS (
         UPDATE job SET status = CASE
             WHEN settled.status <> 'queued' AND job.next_run_at IS NOT NULL THEN 'created'
             ELSE settled.status END
         FROM settled WHERE job.id = settled.job_id
+        RETURNING job.*
+    ), results AS (
+        INSERT INTO result (job_id, run_id, creator_id, creator_email, {_COLUMNS}, changes)
+        SELECT job.id, run.id, job.creator_id, job.creator_email,
+               {", ".join(f"company.{field}" for field in COMPANY_FIELDS)}, company.changes
+        FROM jsonb_populate_recordset(NULL::result, :companies) AS company
+        JOIN settled AS run ON run.id = company.run_id JOIN jobs AS job ON job.id = run.job_id
+        RETURNING *
+    ), mails AS (
+        {FINISHED_MAIL.format(runs="settled", jobs="jobs", results="results")}
     )
-    SELECT settled.id, settled.status, settled.page_digest, job.id AS job_id, job.creator_id,
-           job.recurrence, job.date
-    FROM settled JOIN job ON job.id = settled.job_id
-""")
-
-_COLUMNS = ", ".join(COMPANY_FIELDS)
-
-_PREVIOUS = text(f"""
-    SELECT asked.run_id, previous.*
-    FROM unnest(CAST(:run_ids AS uuid[]), CAST(:creator_ids AS text[]), CAST(:cnpjs AS text[]))
-        AS asked(run_id, creator_id, cnpj)
-    CROSS JOIN LATERAL (
-        SELECT source, {", ".join(changes.TRACKED)} FROM result
-        WHERE creator_id = asked.creator_id AND cnpj = asked.cnpj
-        ORDER BY id DESC LIMIT 1
-    ) AS previous
-""")
-
-_STORE_RESULTS = text(f"""
-    INSERT INTO result (job_id, run_id, creator_id, creator_email, {_COLUMNS}, changes)
-    SELECT run.job_id, run.id, job.creator_id, job.creator_email,
-           {", ".join(f"company.{field}" for field in COMPANY_FIELDS)}, company.changes
-    FROM jsonb_populate_recordset(NULL::result, CAST(:companies AS jsonb)) AS company
-    JOIN run ON run.id = company.run_id JOIN job ON job.id = run.job_id
-    WHERE run.id = ANY(CAST(:run_ids AS uuid[]))
-""")
+    SELECT run.id, run.status, run.page_digest, job.id AS job_id, job.recurrence, job.date,
+           pg_notify('{MAIL_CHANNEL}', '')
+    FROM settled AS run JOIN jobs AS job ON job.id = run.job_id
+    """,
+    run_ids="uuid[]",
+    outcomes="jsonb",
+    companies="jsonb",
+    worker="text",
+)
 
 
 def claim(
@@ -213,12 +241,12 @@ def claim(
     page: what a person gave to be read instead of asking the sources, or None.
     """
     values = {
-        "run_ids": [delivery.run_id for delivery in deliveries],
+        "run_ids": _written([delivery.run_id for delivery in deliveries]),
         "redelivered": [delivery.redelivered for delivery in deliveries],
         "worker": worker,
         "lease": WORK_LEASE,
     }
-    return connection.execute(_CLAIM, values).all()
+    return _CLAIM.run(connection, values)
 
 
 def renew(connection: Connection, run_ids: Sequence[uuid.UUID], worker: str) -> None:
@@ -240,42 +268,34 @@ def settle(connection: Connection, outcomes: Sequence[Outcome], worker: str) -> 
 
     Returns the runs that were settled; another worker took over, or somebody cancelled, the rest.
     """
-    rows = [{**vars(outcome), "company": None} for outcome in outcomes]
-    # The ids beside the JSON, since of its rows PostgreSQL cannot guess the number.
-    run_ids = [outcome.run_id for outcome in outcomes]
-    told = {"run_ids": run_ids, "outcomes": json.dumps(rows, default=str), "worker": worker}
-    settled = connection.execute(_SETTLE, told).all()
-    ids = {row.id for row in settled}
     companies = {
-        outcome.run_id: outcome.company
-        for outcome in outcomes
-        if outcome.company is not None and outcome.run_id in ids
+        outcome.run_id: outcome.company for outcome in outcomes if outcome.company is not None
     }
-    if companies:
-        _store_results(connection, companies, {row.id: row.creator_id for row in settled})
+    told = {
+        # The ids beside the JSON, since of its rows PostgreSQL cannot guess the number.
+        "run_ids": _written([outcome.run_id for outcome in outcomes]),
+        "outcomes": json.dumps([{**vars(o), "company": None} for o in outcomes], default=str),
+        "companies": json.dumps(_results(connection, companies)),
+        "worker": worker,
+    }
+    settled = _SETTLE.run(connection, told)
     ended = [row for row in settled if row.status != Status.QUEUED]
-    if ended:
-        queue_finished_mails(connection, [row.id for row in ended])
-        go_on(connection, [row for row in ended if row.recurrence is not None])
-        if read := [row.id for row in ended if row.page_digest is not None]:
-            forget_pages(connection, read)
-    return ids
+    go_on(connection, [row for row in ended if row.recurrence is not None])
+    if read := [row.id for row in ended if row.page_digest is not None]:
+        forget_pages(connection, read)
+    return {row.id for row in settled}
 
 
-def _store_results(
-    connection: Connection,
-    companies: Mapping[uuid.UUID, Mapping[str, Any]],
-    creators: Mapping[uuid.UUID, str],
-) -> None:
-    """Store what runs brought and what it changes for whoever made them."""
-    run_ids = list(companies)
-    asked = {
-        "run_ids": run_ids,
-        "creator_ids": [creators[run_id] for run_id in run_ids],
-        "cnpjs": [company["cnpj"] for company in companies.values()],
-    }
-    before = {row.run_id: row._asdict() for row in connection.execute(_PREVIOUS, asked)}
-    rows = [
+def _results(
+    connection: Connection, companies: Mapping[uuid.UUID, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return what runs brought and what it changes for whoever made them."""
+    if not companies:
+        return []
+    cnpjs = [company["cnpj"] for company in companies.values()]
+    asked = {"run_ids": _written(companies), "cnpjs": cnpjs}
+    before = {row.run_id: row._asdict() for row in _PREVIOUS.run(connection, asked)}
+    return [
         {
             **company,
             "run_id": str(run_id),
@@ -283,4 +303,8 @@ def _store_results(
         }
         for run_id, company in companies.items()
     ]
-    connection.execute(_STORE_RESULTS, {"run_ids": run_ids, "companies": json.dumps(rows)})
+
+
+def _written(run_ids: Iterable[uuid.UUID]) -> str:
+    """Return ids as PostgreSQL writes an array, which costs the driver less than a list."""
+    return f"{{{','.join(map(str, run_ids))}}}"
