@@ -23,6 +23,10 @@ from worker.mails.contexts import clean
 _WORD_BYTES = 45
 _LONGEST_PLAIN = 900
 _LONGEST_UNFOLDED = 70
+# Of a line without its CRLF (RFC 5322, 2.1.1).
+_LONGEST_LINE = 998
+# What begins a boundary is in no part: quoted-printable has no such text (RFC 2045, 6.7).
+_NEVER_WITHIN = "=_"
 
 
 class MailError(ValueError):
@@ -62,8 +66,7 @@ def seal(
     origin, from_header = _address("From", sender, "sender")
     target, to_header = _address("To", recipient, "recipient")
     digest = _digest(key)
-    # No encoded part holds "=_" (RFC 2045, 6.7).
-    boundary = f"=_{digest}"
+    boundary = f"{_NEVER_WITHIN}{digest}"
     head = (
         f"{from_header}{to_header}"
         f"Subject: {_words(clean(subject))}\r\n"
@@ -80,8 +83,8 @@ def seal(
     content = b"".join(
         (
             head.encode("ascii"),
-            *(frame, _part("plain", text), b"\r\n"),
-            *(frame, _part("html", html), b"\r\n"),
+            *(frame, _quoted("plain", text), b"\r\n"),
+            *(frame, _page(html), b"\r\n"),
             f"--{boundary}--\r\n".encode(),
         )
     )
@@ -121,12 +124,29 @@ def _words(text: str) -> str:
     return "\r\n ".join(words)
 
 
-def _part(subtype: str, text: str) -> bytes:
-    lines = text.replace("\n", "\r\n").encode()
+def _page(html: str) -> bytes:
+    """Return the HTML part as it is, in ASCII, which costs little to write and to read.
+
+    Character references stand for other characters: values are shown in text only, where those
+    mean the same. A line that is too long for a mail has the whole part encoded.
+    """
+    body = html.replace("\n", "\r\n").encode("ascii", "xmlcharrefreplace")
+    if _NEVER_WITHIN in html or max(map(len, body.split(b"\r\n"))) > _LONGEST_LINE:
+        return _quoted("html", html)
+    return _part_head("html", "7bit") + body
+
+
+def _quoted(subtype: str, text: str) -> bytes:
+    return _part_head(subtype, "quoted-printable") + binascii.b2a_qp(
+        text.replace("\n", "\r\n").encode()
+    )
+
+
+def _part_head(subtype: str, encoding: str) -> bytes:
     return (
         f'Content-Type: text/{subtype}; charset="utf-8"\r\n'
-        "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
-    ).encode() + binascii.b2a_qp(lines)
+        f"Content-Transfer-Encoding: {encoding}\r\n\r\n"
+    ).encode()
 
 
 def _digest(key: str) -> str:
