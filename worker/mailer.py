@@ -1,9 +1,10 @@
 """The mailer: `python -m worker mail` sends the ledger's unsent mails. Any number may run at once.
 
-At least once: a mail is marked sent right after the server took it, so only a crash between the
-two sends it again, with the same `Message-ID`. A mail that the server refuses is put off or given
-up alone. A server that takes no mail at all counts against none: the mails are handed back, and
-the mailer rests longer and longer.
+While the server takes a mail, the next one is written. At least once: what the server took is
+marked sent within milliseconds, a few mails together, so only a crash between the two sends them
+again, at most NOTE_MAILS of them, each with the same `Message-ID`. A mail that the server refuses
+is put off or given up alone. A server that takes no mail at all counts against none: the mails are
+handed back, and the mailer rests longer and longer.
 """
 
 import random
@@ -29,6 +30,8 @@ from worker.settings import MailerSettings
 
 POLL_SECONDS = 1.0
 BATCH = 20
+# So many mails that the server took are marked sent together, unless the server makes us wait.
+NOTE_MAILS = 8
 # A claimed mail is begun within these seconds or handed back: then it ends within the lease.
 BEGIN_SECONDS = 30.0
 LEASE = timedelta(seconds=BEGIN_SECONDS + LONGEST_MAIL_SECONDS + 10.0)
@@ -56,11 +59,14 @@ class Mailer:
             ledger.engine(settings, "mailer", checked=False, by_index=True)
         )
         self._listener = ledger.Listener(settings, "mailer", [ledger.MAIL_CHANNEL])
-        self._server = MailServer(settings)
+        self._server = MailServer(settings, when_waiting=self._note_taken)
         self._heartbeat = Heartbeat(settings.heartbeat_file)
         self._presence = Presence("mail")
         self._stopping = threading.Event()
         self._pauses = 0
+        # What the server has been handed and not answered yet; what it took, not yet marked.
+        self._handed: Row[Any] | None = None
+        self._taken: list[int] = []
 
     def run(self, stopping: threading.Event) -> None:
         """Send until `stopping` is set, whatever goes away and comes back meanwhile.
@@ -101,13 +107,14 @@ class Mailer:
         waiting = deque(claimed)
         try:
             while waiting and not self._stopping.is_set():
-                self._server.connect()
                 if time.monotonic() - claimed_at > BEGIN_SECONDS:
                     break
                 self._send(waiting)
                 self._heartbeat.beat()
                 self._presence.tell(self._engine)
+            self._confirm()
         finally:
+            self._note_taken()
             self._release([mail.id for mail in waiting], claimed_at)
         return bool(claimed)
 
@@ -119,24 +126,49 @@ class Mailer:
             log.info("mails_handed_back", mails=len(ids))
 
     def _send(self, waiting: deque[Row[Any]]) -> None:
-        """Send the first waiting mail and write down what became of it."""
-        mail = waiting.popleft()
+        """Hand over the first waiting mail; write down what became of the one before."""
+        mail = waiting[0]
         try:
-            self._server.send(self._message(mail))
-        except ServerAwayError:
-            waiting.appendleft(mail)
-            raise
-        except MailError as exc:
-            self._give_up(mail, "not a mail", str(exc))
-        except RefusedError as exc:
-            if exc.permanent or mail.attempts >= self._settings.max_mail_attempts:
-                self._give_up(mail, exc.step, str(exc))
-            else:
-                self._put_off(mail, exc.step, str(exc))
+            message = self._message(mail)
+            self._confirm()
+            if self._stopping.is_set():
+                return
+            self._server.hand_over(message)
+        except (MailError, RefusedError) as exc:
+            waiting.popleft()
+            self._refused(mail, exc)
         else:
-            self._note(mails.mark_mails_sent, [mail.id])
+            self._handed = waiting.popleft()
+
+    def _confirm(self) -> None:
+        """Wait for the server's word on the mail that it has been handed, if there is one."""
+        mail, self._handed = self._handed, None
+        if mail is None:
+            return
+        if len(self._taken) >= NOTE_MAILS:
+            self._note_taken()
+        try:
+            self._server.confirm()
+        except RefusedError as exc:
+            self._refused(mail, exc)
+        else:
+            self._taken.append(mail.id)
             self._pauses = 0
             log.info("mail_sent", mail_id=mail.id, kind=mail.kind, attempt=mail.attempts)
+
+    def _refused(self, mail: Row[Any], error: MailError | RefusedError) -> None:
+        """Put a mail off, or give it up."""
+        if isinstance(error, MailError):
+            self._give_up(mail, "not a mail", str(error))
+        elif error.permanent or mail.attempts >= self._settings.max_mail_attempts:
+            self._give_up(mail, error.step, str(error))
+        else:
+            self._put_off(mail, error.step, str(error))
+
+    def _note_taken(self) -> None:
+        taken, self._taken = self._taken, []
+        if taken:
+            self._note(mails.mark_mails_sent, taken)
 
     def _message(self, mail: Row[Any]) -> Sealed:
         try:
@@ -176,20 +208,20 @@ class Mailer:
             retry_in_seconds=round(seconds),
         )
 
-    def _note(self, change: Callable[..., None], mail_id: int, *details: Any) -> None:
-        """Write down what became of a mail, however long the database is away.
+    def _note(self, change: Callable[..., None], mail: int | list[int], *details: Any) -> None:
+        """Write down what became of a mail or of several, however long the database is away.
 
         Forgetting it would send the mail again. When told to stop, it tries once more and raises.
         """
         while True:
             try:
                 with self._engine.begin() as connection:
-                    change(connection, mail_id, *details)
+                    change(connection, mail, *details)
             except DATABASE_LOST as exc:
                 if self._stopping.is_set():
-                    log.error("mail_not_noted", mail_id=mail_id, change=change.__name__)
+                    log.error("mail_not_noted", mail_id=mail, change=change.__name__)
                     raise
-                log.warning("database_lost", mail_id=mail_id, error=type(exc).__name__)
+                log.warning("database_lost", mail_id=mail, error=type(exc).__name__)
                 self._stopping.wait(POLL_SECONDS)
             else:
                 return

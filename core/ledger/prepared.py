@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row
 
 
 class Prepared:
-    """One statement; its values stand in it as `:name`, and `types` tells PostgreSQL's type of each.
+    """One statement, its values written as `:name`; `types` tells PostgreSQL's type of each.
 
     Nothing else in the statement may look like one of these names after a colon.
     """

@@ -137,7 +137,9 @@ def test_a_hot_statement_reads_few_rows(connection: Connection, name: str) -> No
     plans: list[Any] = []
 
     def explain(_c: Any, cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
-        if re.match(r"\s*(SELECT id FROM run WHERE status|PREPARE|EXPLAIN|SAVEPOINT|ROLLBACK)", statement):
+        if re.match(
+            r"\s*(SELECT id FROM run WHERE status|PREPARE|EXPLAIN|SAVEPOINT|ROLLBACK)", statement
+        ):
             return
         cursor.execute("SAVEPOINT explained")
         cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + statement, values)

@@ -19,8 +19,8 @@ def ledger(database_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def postbox() -> Iterator[Postbox]:
-    server = Postbox()
+def postbox(request: pytest.FixtureRequest) -> Iterator[Postbox]:
+    server = Postbox(pipelining=getattr(request, "param", False))
     server.start()
     yield server
     server.stop()

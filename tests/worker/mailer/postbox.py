@@ -25,7 +25,11 @@ class Postbox:
     """
 
     def __init__(
-        self, *, tls: ssl.SSLContext | None = None, login: tuple[str, str] | None = None
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        login: tuple[str, str] | None = None,
+        pipelining: bool = False,
     ) -> None:
         self.port = free(1)[0]
         self.answers: dict[str, str] = {}
@@ -38,6 +42,7 @@ class Postbox:
         self.connections: set[Any] = set()
         self._tls = tls
         self._login = login
+        self._extensions = ["250-PIPELINING"] if pipelining else []
         self._controller: Controller | None = None
 
     def start(self) -> None:
@@ -64,6 +69,12 @@ class Postbox:
     def times(self) -> Counter[str]:
         """Return how often each recipient was sent a mail."""
         return Counter(self.received)
+
+    async def handle_EHLO(  # noqa: N802
+        self, _server: SMTP, session: Session, _envelope: Envelope, name: str, said: list[str]
+    ) -> list[str]:
+        session.host_name = name
+        return [*said[:-1], *self._extensions, said[-1]]
 
     async def handle_MAIL(  # noqa: N802
         self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: Any

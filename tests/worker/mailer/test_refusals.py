@@ -1,10 +1,15 @@
 """Mails that the server does not take."""
 
+import pytest
 from sqlalchemy import Engine, text
 
 from tests.waiting import wait_until
 from tests.worker.mailer.postbox import Postbox
 from tests.worker.mailer.rows import StartMailer, logged, make_due, queue_mail, row, wait_sent
+
+pytestmark = pytest.mark.parametrize(
+    "postbox", [False, True], ids=["one by one", "pipelining"], indirect=True
+)
 
 
 def test_refused_recipient_fails_alone_and_says_why(
