@@ -10,45 +10,16 @@ from sqlalchemy import Connection, Row, text
 
 from core.ledger import changes
 from core.ledger.connection import JOB_CHANNEL, MAIL_CHANNEL
-from core.ledger.models import Status
+from core.ledger.models import Result, Status
 from core.ledger.prepared import Prepared
 from core.ledger.transitions import QUEUE_LEASE, WORK_LEASE
 from core.ledger.transitions.mails import FINISHED_MAIL
 from core.ledger.transitions.pages import forget_pages
 from core.ledger.transitions.recurring import go_on
 
-COMPANY_FIELDS = (
-    "cnpj",
-    "matriz_filial",
-    "data_abertura",
-    "nome_empresarial",
-    "nome_fantasia",
-    "porte",
-    "atividade_principal",
-    "atividades_secundarias",
-    "natureza_juridica",
-    "logradouro",
-    "numero",
-    "complemento",
-    "cep",
-    "bairro",
-    "municipio",
-    "uf",
-    "email",
-    "telefone",
-    "efr",
-    "situacao_cadastral",
-    "data_situacao_cadastral",
-    "motivo_situacao_cadastral",
-    "situacao_especial",
-    "data_situacao_especial",
-    "quadro_societario",
-    "capital_social",
-    "source",
-    "data_pesquisa",
-    "hora_pesquisa",
-    "data_da_base",
-)
+# What a result says of a company: all columns but those that are the ledger's own.
+_OWN = {"id", "job_id", "run_id", "creator_id", "creator_email", "changes", "created"}
+COMPANY_FIELDS = tuple(name for name in Result.__table__.columns.keys() if name not in _OWN)
 
 
 @dataclass(frozen=True)
