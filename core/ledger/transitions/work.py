@@ -19,7 +19,9 @@ from core.ledger.transitions.recurring import go_on
 
 # What a result says of a company: all columns but those that are the ledger's own.
 _OWN = {"id", "job_id", "run_id", "creator_id", "creator_email", "changes", "created"}
-COMPANY_FIELDS = tuple(name for name in Result.__table__.columns.keys() if name not in _OWN)
+COMPANY_FIELDS = tuple(
+    column.name for column in Result.__table__.columns if column.name not in _OWN
+)
 
 
 @dataclass(frozen=True)
