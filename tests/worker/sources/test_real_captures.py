@@ -4,11 +4,12 @@ Names of people are read from the payload, so that none stands here.
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.worker.sources.saved import shared
+from tests.worker.sources.saved import SHARED, shared
 from worker.sources import receita_page, registry
 from worker.sources.company import Company
 from worker.sources.errors import (
@@ -154,31 +155,128 @@ def test_the_hidden_number_of_a_page_does_not_count() -> None:
         receita_page.parse(shared(PAGES[2][0]), "27073405000106")
 
 
-def test_the_new_site_s_certificate_is_read_once_its_values_are_in() -> None:
-    template = shared("templates/g3-2026-comprovante.html").decode()
-    values = {
-        "cnpjFormatado": "12.ABC.345/01DE-35",
-        "tipoEstabelecimento": "FILIAL",
-        "nomeEmpresarial": "EMPRESA DE LETRAS LTDA",
-        "descricaoSituacaoCadastral": "ATIVA",
-        "cnaePrincipal.cnaeFormatada": "62.01-5-01 - Desenvolvimento de programas",
-        "codigoNaturezaJuridica": "206-2",
-        "descricaoNaturezaJuridica": "Sociedade Empresária Limitada",
-        "cep": "01.001-000",
-        "dataAbertura": "01/08/2026",
+CARD_VALUES = {
+    "cnpjFormatado": "12.ABC.345/01DE-35",
+    "tipoEstabelecimento": "FILIAL",
+    "dataAbertura": "01/08/2026",
+    "nomeEmpresarial": "EMPRESA &amp; LETRAS D'ÁGUA LTDA",
+    "nomeFantasia": "LETRAS",
+    "porteDescricao": "EPP",
+    "cnaePrincipal.cnaeFormatada": "62.01-5-01 - Desenvolvimento de programas - sob encomenda",
+    "cnaeFormatada": "58.11-5-00 - Edição de livros",
+    "codigoNaturezaJuridica": "206-2",
+    "descricaoNaturezaJuridica": "Sociedade Empresária Limitada",
+    "nomeLogradouro": "R SÃO JOÃO",
+    "numero": "SN",
+    "complemento": "SALA 2",
+    "cep": "01.001-000",
+    "bairro": "SÉ",
+    "municipio": "SÃO PAULO",
+    "uf": "SP",
+    "email": "CONTATO@LETRAS.EXAMPLE",
+    "numerosTelefone": "(11) 3348-2382/ (11) 93348-2248",
+    "descricaoEnteFederativoResponsavel": "*****",
+    "descricaoSituacaoCadastral": "BAIXADA",
+    "dataSituacaoCadastral": "02/08/2026",
+    "descricaoMotivoSituacao": "Extinção Por Encerramento Liquidação Voluntária",
+    "nomeSituacaoEspecial": "EM LIQUIDAÇÃO",
+    "dataSituacaoEspecial": "03/08/2026",
+    "dataEmissaoConsulta": "05/08/2026",
+}
+LETTERS = EMPTY | {
+    "cnpj": "12ABC34501DE35",
+    "matriz_filial": "FILIAL",
+    "data_abertura": "2026-08-01",
+    "nome_empresarial": "EMPRESA & LETRAS D'ÁGUA LTDA",
+    "nome_fantasia": "LETRAS",
+    "porte": "EPP",
+    "atividade_principal": "62.01-5-01 - Desenvolvimento de programas - sob encomenda",
+    "atividades_secundarias": ["58.11-5-00 - Edição de livros"],
+    "natureza_juridica": "206-2 - Sociedade Empresária Limitada",
+    "logradouro": "R SÃO JOÃO",
+    "numero": "SN",
+    "complemento": "SALA 2",
+    "cep": "01001-000",
+    "bairro": "SÉ",
+    "municipio": "SÃO PAULO",
+    "uf": "SP",
+    "email": "CONTATO@LETRAS.EXAMPLE",
+    "telefone": "(11) 3348-2382 / (11) 93348-2248",
+    "situacao_cadastral": "BAIXADA",
+    "data_situacao_cadastral": "2026-08-02",
+    "motivo_situacao_cadastral": "Extinção Por Encerramento Liquidação Voluntária",
+    "situacao_especial": "EM LIQUIDAÇÃO",
+    "data_situacao_especial": "2026-08-03",
+    "data_da_base": "2026-08-05",
+}
+QSA_VALUES = {
+    "cnpjFormatado": "12.ABC.345/01DE-35",
+    "nomeEmpresarial": "EMPRESA &amp; LETRAS D'ÁGUA LTDA",
+    "valorCapitalSocialFormatado": "200.000,00",
+    "valorCapitalSocialExtenso": "Duzentos mil reais",
+    "nome": "ACME HOLDINGS: LTD",
+    "qualificacao": "37",
+    "qualificacaoExtenso": "Sócio Pessoa Jurídica Domiciliado no Exterior",
+    "paisExtenso": "URUGUAI",
+    "dataEmissaoConsulta": "05/08/2026",
+}
+PARTNERS = {
+    "quadro_societario": [
+        {
+            "nome": "ACME HOLDINGS: LTD",
+            "qualificacao": "37-Sócio Pessoa Jurídica Domiciliado no Exterior",
+        }
+    ],
+    "capital_social": "200000.00",
+}
+
+
+def test_the_new_site_s_certificate_gives_every_field_once_its_values_are_in() -> None:
+    page = _filled("g3-2026-comprovante", CARD_VALUES)
+
+    assert receita_page.parse(page.encode(), "12ABC34501DE35").as_dict() == LETTERS
+
+
+def test_the_new_site_s_card_repeated_gives_all_its_activities() -> None:
+    page = _filled("g3-2026-comprovante", CARD_VALUES)
+    card, end = page.index('<div class="main-table-wrapper">'), page.index("<!--@if pe==k")
+    first = page.index("<table", page.index("NOME EMPRESARIAL", card))
+    last = page.index("CÓDIGO E DESCRIÇÃO DAS ATIVIDADES", first)
+    further = (page[card:first] + page[page.rindex("<table", first, last) : end]).replace(
+        "58.11-5-00 - Edição de livros", "47.61-0-01 - Comércio varejista de livros"
+    )
+
+    company = receita_page.parse((page[:end] + further + page[end:]).encode()).as_dict()
+
+    assert company == LETTERS | {
+        "atividades_secundarias": [
+            "58.11-5-00 - Edição de livros",
+            "47.61-0-01 - Comércio varejista de livros",
+        ]
     }
-    for name, value in values.items():
-        template = template.replace("{{" + name + "}}", value)
 
-    company = receita_page.parse(template.encode(), "12ABC34501DE35")
 
-    assert company.matriz_filial == "FILIAL"
-    assert company.data_abertura == "2026-08-01"
-    assert company.nome_empresarial == "EMPRESA DE LETRAS LTDA"
-    assert company.atividade_principal == "62.01-5-01 - Desenvolvimento de programas"
-    assert company.natureza_juridica == "206-2 - Sociedade Empresária Limitada"
-    assert company.cep == "01001-000"
-    assert company.logradouro == "{{nomeLogradouro}}"
+def test_the_new_site_s_partners_give_every_field_once_their_values_are_in() -> None:
+    page = _filled("g3-2026-qsa", QSA_VALUES)
+
+    assert receita_page.parse(page.encode(), "12ABC34501DE35").as_dict() == EMPTY | PARTNERS | {
+        "cnpj": "12ABC34501DE35",
+        "nome_empresarial": "EMPRESA & LETRAS D'ÁGUA LTDA",
+        "data_da_base": "2026-08-05",
+    }
+
+
+def test_the_new_site_s_certificate_and_partners_saved_as_one_page() -> None:
+    page = _filled("g3-2026-comprovante", CARD_VALUES) + _filled("g3-2026-qsa", QSA_VALUES)
+
+    assert receita_page.parse(page.encode()).as_dict() == LETTERS | PARTNERS
+
+
+def _filled(name: str, values: dict[str, str]) -> str:
+    page = shared(f"templates/{name}.html").decode()
+    for placeholder, value in values.items():
+        page = page.replace("{{" + placeholder + "}}", value)
+    return page
 
 
 @pytest.mark.parametrize(
@@ -389,3 +487,18 @@ def test_an_error_of_a_service(name: str, error: type[SourceError]) -> None:
         registry.find(name.partition("-")[0]).parse(shared(f"json/{name}.json"), "00000000000191")
 
     assert type(caught.value) is error
+
+
+def test_no_capture_is_without_its_test() -> None:
+    shared(PAGES[0][0])
+    said = Path(__file__).read_text()
+
+    names = [path.stem for path in SHARED.glob("*/*") if path.is_file()]
+
+    assert [name for name in names if name not in said and not _is_answer(name, said)] == []
+
+
+def _is_answer(name: str, said: str) -> bool:
+    """Tell whether a payload is named without its source, which a parameter names."""
+    source, _, rest = name.partition("-")
+    return f'"{source}"' in said and f"-{rest}.json" in said
