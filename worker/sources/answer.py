@@ -45,7 +45,9 @@ _COMPLAINT_KEYS = (
     "message", "error", "errors", "titulo", "title", "detalhes", "detail", "mensagem",
     "constraints", "validacao", "code",
 )  # fmt: skip
+# A complaint is short; of what goes on and on the beginning is read.
 _MAX_COMPLAINTS = 20
+_LONGEST_COMPLAINT = 1000
 _LONGEST_PLAIN_COMPLAINT = 500
 _CHALLENGE = re.compile(
     rb"captcha|challenge|just a moment|attention required|verify you are|enable javascript", re.I
@@ -125,7 +127,8 @@ def _page(body: bytes) -> SourceError:
 
 def _complaint(record: Record) -> SourceError | None:
     """Return what an answer that names no company says, or None if it says nothing."""
-    text = " ".join(islice(filter(None, map(fields.text, _said(record))), _MAX_COMPLAINTS))
+    said = islice(filter(None, map(fields.text, _said(record))), _MAX_COMPLAINTS)
+    text = " ".join(said)[:_LONGEST_COMPLAINT]
     if not text:
         return None
     plain = fields.plain(text)
@@ -139,9 +142,10 @@ def _said(record: Record) -> Iterator[object]:
     """Yield what stands under the keys of a complaint, in an object or a list there as well."""
     for key in _COMPLAINT_KEYS:
         yield record.get(key)
-        for within in (record.record(key), *record.records(key)):
+        entries = record.items(key)[:_MAX_COMPLAINTS]
+        for within in (record.record(key), *map(Record, entries)):
             yield from (within.get(inner) for inner in _COMPLAINT_KEYS)
-        yield from record.items(key)
+        yield from entries
 
 
 def _release(text: str) -> float | None:

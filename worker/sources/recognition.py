@@ -27,7 +27,8 @@ def _reading(name: str, body: bytes, cnpj: str) -> Company | SourceError:
     try:
         return registry.find(name).parse(body, cnpj)
     except SourceError as error:
-        return error
+        # A traceback would keep the whole answer in memory, once for each service.
+        return error.with_traceback(None)
 
 
 def _known_fields(company: Company) -> int:

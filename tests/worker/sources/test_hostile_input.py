@@ -1,21 +1,38 @@
 """Whatever a source sends, reading it ends soon, in a Company or a SourceError."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.worker.sources.saved import OURS, ours
-from worker.sources import receita_page, registry
+from tests.worker.sources.saved import OURS, ROOT, ours
+from worker.sources import receita_page, recognition, registry
 from worker.sources.company import Company
 from worker.sources.errors import LayoutChanged, SourceError, Unavailable
 from worker.sources.markup import MAX_PAGE_BYTES
 from worker.sources.settings import WEB_SOURCE_NAMES
 
 SECONDS = 5.0
+# Of one page, the program itself included.
+MEMORY_BYTES = 512 * 1024 * 1024
+READ_IN_BOUNDS = """
+import pathlib, resource, sys
+from worker.sources import recognition
+from worker.sources.errors import SourceError
+
+resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[1]),) * 2)
+for name in sys.argv[2:]:
+    try:
+        recognition.parse(pathlib.Path(name).read_bytes())
+    except SourceError:
+        pass
+"""
 PAGES = sorted(path.name for path in OURS.glob("*.html"))
 PAYLOADS = sorted(path.stem for path in (OURS / "payloads").glob("*.json"))
 TAG_SOUP = [
@@ -124,11 +141,52 @@ def _bombs() -> Iterator[tuple[str, bytes]]:
     yield "numbers", b"&#1114112;" * 200_000
     yield "nul", b"\x00" * 2_000_000
     yield "high", b"\xc3" * 2_000_000
+    yield "question marks", b"?" * 2_000_000
+    yield "labels within labels", b"<td>UF<font><b>" * 139_000
+    yield "labels in boxes", "<i>NÚMERO DE INSCRIÇÃO</i><i>12.345.678/0001-95</i>".encode() * 38_000
+    yield "partners", b"<b>Nome/Nome Empresarial:</b><i>x</i>" * 56_000
+    yield "read twice", "Ã£Â ".encode() * 290_000
+    yield "phones", f"<td>TELEFONE <b>{'(11) ' * 400_000}</b></td>".encode()
+    yield (
+        "archive",
+        b'From: x\nContent-Type: multipart/related; boundary="x"\n'
+        + (b"\n--x\nContent-Type: text/html" * 68_000),
+    )
+
+
+def _json_bombs() -> Iterator[tuple[str, bytes]]:
+    yield "deep", b'{"message":' * 100_000
+    yield "empty", b"[" + b"{}," * 600_000 + b"{}]"
+    yield "errors", b'{"errors":[' + b'{"a":1},' * 240_000 + b"{}]}"
+    for words in ("CNPJ ", "N O ", "CNPJ TAX ID INV", "INVALID "):
+        yield words, b'{"message":"' + words.encode() * (2_000_000 // len(words)) + b'"}'
 
 
 @pytest.mark.parametrize("bomb", [pytest.param(body, id=name) for name, body in _bombs()])
 def test_a_bomb_is_over_soon(bomb: bytes) -> None:
     _ends(receita_page.parse, bomb)
+
+
+@pytest.mark.parametrize("bomb", [pytest.param(body, id=name) for name, body in _json_bombs()])
+def test_a_bomb_of_json_is_over_soon(bomb: bytes) -> None:
+    _ends(recognition.parse, bomb)
+
+
+def test_no_bomb_takes_more_memory_than_its_bound(tmp_path: Path) -> None:
+    bombs = dict(_bombs()) | dict(_json_bombs())
+    for number, name in enumerate(("high", "question marks", "<b>", "errors", "empty")):
+        (tmp_path / str(number)).write_bytes(bombs[name])
+
+    done = subprocess.run(  # noqa: S603 our own program
+        [sys.executable, "-c", READ_IN_BOUNDS, str(MEMORY_BYTES), *map(str, tmp_path.iterdir())],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_page_larger_than_any_real_one_is_not_even_read() -> None:
