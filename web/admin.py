@@ -1,4 +1,4 @@
-"""What administrators see and do: accounts, queues, errors."""
+"""What administrators see and do: accounts, workers, queues, errors."""
 
 import json
 from typing import Any
@@ -30,6 +30,12 @@ QUEUES = {
     "queue_error": "Falhas da fila",
     "exception_error": "Exceções",
     "job_created_dlq": "Mensagens mortas",
+}
+# What each kind of worker is called, and what stands still while none of it is there.
+WORKERS = {
+    "lookups": ("Consultas", "As consultas que vencem esperam na fila."),
+    "dispatch": ("Despacho", "As consultas que vencem não entram na fila."),
+    "mail": ("E-mails", "Os avisos e os resumos esperam para sair."),
 }
 
 bp = APIBlueprint("admin", __name__, url_prefix="/admin")
@@ -77,6 +83,15 @@ def change_user(account_id: str) -> ResponseReturnValue:
     return redirect(url_for("admin.show_users"))
 
 
+@bp.get("/processos")
+def show_workers() -> ResponseReturnValue:
+    """Show which workers, mailers and dispatchers are there, and warn of what is not."""
+    workers = _agendador("GET", "/admin/workers")
+    there = {one["kind"] for one in workers if not one["missing"]}
+    absent = [told for kind, told in WORKERS.items() if kind not in there]
+    return render_template("admin_workers.html", workers=workers, kinds=WORKERS, absent=absent)
+
+
 @bp.get("/filas")
 def show_queues() -> ResponseReturnValue:
     """Show how each queue stands."""
@@ -90,7 +105,8 @@ def show_errors() -> ResponseReturnValue:
     kind = request.args.get("tipo", "")
     query = {"kind": kind} if kind in KINDS else {}
     events = _agendador("GET", "/admin/errors", query=query)
-    return render_template("admin_errors.html", events=events, kinds=KINDS, kind=kind)
+    gists = {event["id"]: _gist(event["body"] or {}) for event in events}
+    return render_template("admin_errors.html", events=events, gists=gists, kinds=KINDS, kind=kind)
 
 
 @bp.get("/erros/<event_id>")
@@ -122,6 +138,17 @@ def _settle(method: str, path: str, done: str) -> ResponseReturnValue:
     else:
         flash(done, "good")
     return redirect(url_for("admin.show_errors"))
+
+
+def _gist(body: dict[str, Any]) -> str:
+    """Return in a line what an event is about: where it happened, and why or what was refused."""
+    where = " ".join(str(body[name]) for name in ("method", "path", "route") if body.get(name))
+    refused = body.get("errors")
+    why = (
+        ", ".join(refused) if isinstance(refused, dict) else body.get("type") or body.get("reason")
+    )
+    job = f"consulta nº {body['job_id']}" if body.get("job_id") else ""
+    return " · ".join(str(part) for part in (where, why, job) if part)
 
 
 def _user_form(

@@ -25,6 +25,7 @@ _FILTERS = {
     "de": "from",
     "ate": "to",
     "ordem": "sort",
+    "importacao": "import_id",
 }
 
 bp = APIBlueprint("agenda", __name__, url_prefix="/agenda")

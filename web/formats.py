@@ -10,6 +10,7 @@ from core.clock import SAO_PAULO, utc_now
 from core.documents import CNPJ_LENGTH, CPF_LENGTH, format_cnpj
 from web import words
 
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 _SECOND_MS = 1_000
 _MINUTE_MS = 60_000
 _SWAP = str.maketrans(",.", ".,")
@@ -17,7 +18,7 @@ _SWAP = str.maketrans(",.", ".,")
 
 def configure(app: APIFlask) -> None:
     """Give the templates the filters and words."""
-    for function in (document, moment, day, clock, near_day, long_day, money, duration, iso):
+    for function in (document, moment, day, clock, near_day, long_day, money, duration, iso, ago):
         app.add_template_filter(function)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
@@ -43,14 +44,25 @@ def document(text: str) -> str:
     return text
 
 
-def moment(value: str | None) -> str:
-    """Return a moment as `24/11/2026 às 08:00`; nothing for none."""
-    return local(value).strftime("%d/%m/%Y às %H:%M") if value else ""
+def moment(value: str | None, *, seconds: bool = False) -> str:
+    """Return a moment as `24/11/2026 às 08:00`, with seconds if asked; nothing for none."""
+    clock_form = "%H:%M:%S" if seconds else "%H:%M"
+    return local(value).strftime(f"%d/%m/%Y às {clock_form}") if value else ""
 
 
 def clock(value: str | None) -> str:
     """Return the time of a moment, `08:00`; nothing for none."""
     return local(value).strftime("%H:%M") if value else ""
+
+
+def ago(value: str) -> str:
+    """Return how long ago a moment was, in one unit: `há 5 s`, `há 3 min`, `há 4 dias`."""
+    seconds = max(int((utc_now() - local(value)).total_seconds()), 0)
+    for size, unit in ((_DAY_S, "dias"), (_HOUR_S, "h"), (_MINUTE_S, "min")):
+        if seconds >= size:
+            count = seconds // size
+            return f"há {count} {'dia' if unit == 'dias' and count == 1 else unit}"
+    return f"há {seconds} s"
 
 
 def iso(value: str | None) -> str:

@@ -1,6 +1,6 @@
-"""Import: a table is tried, its rows are shown, and then it is sent for good.
+"""Import: a table is tried, its rows are shown, it is sent for good, and its jobs are followed.
 
-Nothing is kept between the two steps: the table travels in the page that shows the preview.
+Nothing is kept between the first two steps: the table travels in the page that shows the preview.
 """
 
 import base64
@@ -8,10 +8,10 @@ import binascii
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import render_template, request
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from web import backends, sessions
+from web import backends, sessions, words
 from web.api import Upload
 from web.errors import RefusedError, RejectedError
 
@@ -19,6 +19,8 @@ MAX_FILE_BYTES = 4_000_000
 # A table in a page is a third longer than by itself.
 MAX_FORM_BYTES = 6_000_000
 SHOWN_ROWS = 200
+RECENT = 5
+FAILURES = 20
 UNPROCESSABLE = 422
 DEFAULTS = ("day", "time", "priority")
 OUTCOMES = {
@@ -72,7 +74,17 @@ def confirm() -> ResponseReturnValue:
         return _form("O arquivo chegou incompleto. Envie-o de novo."), UNPROCESSABLE
     except (RefusedError, RejectedError) as error:
         return _form(_reason(error)), UNPROCESSABLE
-    return render_template("import_done.html", outcome=outcome, outcomes=OUTCOMES)
+    flash(*_told(outcome))
+    return redirect(url_for("imports.show_progress", import_id=outcome["import_id"]))
+
+
+@bp.get("/<int:import_id>")
+def show_progress(import_id: int) -> ResponseReturnValue:
+    """Show how far the jobs of an import are, and which of them failed."""
+    table = _call("GET", f"/imports/{import_id}")
+    query = {"import_id": import_id, "status": "error", "per_page": FAILURES}
+    failed = _call("GET", "/jobs", query=query) if table["by_status"]["error"] else None
+    return render_template("import_progress.html", table=table, failed=failed)
 
 
 def _send(content: bytes, *, is_preview: bool) -> dict[str, Any]:
@@ -83,10 +95,24 @@ def _send(content: bytes, *, is_preview: bool) -> dict[str, Any]:
     if priority:
         query["priority"] = priority
     upload: Upload = ("file", "tabela", content)
-    outcome: dict[str, Any] = sessions.call(
-        backends.agendador(), "POST", "/jobs/import", query=query, upload=upload
-    )
+    outcome: dict[str, Any] = _call("POST", "/jobs/import", query=query, upload=upload)
     return outcome
+
+
+def _told(outcome: dict[str, Any]) -> tuple[str, str]:
+    """Return what became of a table in a sentence, and its tone."""
+    parts = [words.counted(outcome["created"], "consulta agendada", "consultas agendadas")]
+    if known := outcome["existing"] + outcome["repeated"]:
+        parts.append(
+            words.counted(known, "linha já estava na agenda", "linhas já estavam na agenda")
+        )
+    if refused := outcome["refused"]:
+        parts.append(words.counted(refused, "linha ficou de fora", "linhas ficaram de fora"))
+    return f"{', '.join(parts)}.", "good" if outcome["created"] else "info"
+
+
+def _call(method: str, path: str, **how: Any) -> Any:
+    return sessions.call(backends.agendador(), method, path, **how)
 
 
 def _reason(error: RefusedError | RejectedError) -> str:
@@ -96,4 +122,5 @@ def _reason(error: RefusedError | RejectedError) -> str:
 
 
 def _form(problem: str) -> str:
-    return render_template("import.html", values=request.form, problem=problem)
+    recent = _call("GET", "/imports", query={"per_page": RECENT})
+    return render_template("import.html", values=request.form, problem=problem, recent=recent)

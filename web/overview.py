@@ -12,7 +12,7 @@ from web import backends, formats, sessions
 DAYS = 14
 NEXT = 5
 FAILURES = 5
-TODAY = 8
+TODAY = 5
 RESULTS = 100
 ONE_WEEK = timedelta(days=7)
 

@@ -50,6 +50,7 @@ SOURCES = {
     "cnpjws": "CNPJ.ws",
     "receitaws": "ReceitaWS",
     "cnpja": "CNPJá",
+    "dados_abertos": "Dados abertos do CNPJ",
 }
 
 
@@ -72,6 +73,11 @@ TROUBLES = {
     "invalid_cnpj": Trouble(
         "CNPJ recusado pela fonte",
         "As fontes recusaram este CNPJ. Algumas ainda não conhecem os números com letras.",
+        "Confira o número. Se ele estiver certo, tente de novo mais para a frente.",
+    ),
+    "no_source": Trouble(
+        "Nenhuma fonte atende este CNPJ",
+        "Nenhuma das fontes em uso conhece este tipo de CNPJ. Algumas ainda não aceitam letras.",
         "Confira o número. Se ele estiver certo, tente de novo mais para a frente.",
     ),
     "captcha": Trouble(
@@ -113,6 +119,26 @@ TROUBLES = {
         "Limite da fonte atingido",
         "As fontes de dados limitam o número de consultas, e esse limite foi atingido.",
         "O limite se renova com o tempo: execute de novo mais tarde.",
+    ),
+    "held_back": Trouble(
+        "Esperando a vez na fonte",
+        "As fontes pediram uma pausa, ou o limite de perguntas por minuto foi atingido.",
+        "Isto não gasta tentativas: a consulta continua sozinha.",
+    ),
+    "unstorable": Trouble(
+        "O resultado não pôde ser gravado",
+        "A fonte respondeu, mas com algo que o nosso banco de dados não aceita.",
+        "O problema é nosso, e não do CNPJ: execute de novo mais tarde.",
+    ),
+    "internal_error": Trouble(
+        "Falha do nosso lado",
+        "A leitura da página falhou por um erro nosso.",
+        "Execute de novo mais tarde. Se o erro continuar, avise quem administra o sistema.",
+    ),
+    "attempt_hangs": Trouble(
+        "A leitura demorou demais",
+        "A leitura da página não terminou a tempo, e desistimos de esperar por ela.",
+        "Costuma ser passageiro: execute de novo mais tarde.",
     ),
     "cancelled": Trouble(
         "Cancelada",

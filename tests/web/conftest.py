@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import requests
+from apiflask import APIFlask
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from devstack import homes, ports
@@ -18,6 +19,7 @@ from devstack.servers import PORTS
 from devstack.stack import PUBLIC_PORTS, Stack
 from tests.people import MARIA, Person, cpf
 from tests.waiting import wait_until
+from web.app import create_app
 
 TIMEOUT_SECONDS = 20
 TIMEOUT_MS = 15_000
@@ -53,6 +55,15 @@ def suite() -> Iterator[Stack]:
 def web(suite: Stack) -> str:
     """Give the address of the pages."""
     return suite.address("web")
+
+
+@pytest.fixture
+def app(suite: Stack, monkeypatch: pytest.MonkeyPatch) -> APIFlask:
+    """Make the pages' app in this process, for what only it knows of itself."""
+    monkeypatch.setenv("SECRET_KEY", "0123456789abcdef")
+    monkeypatch.setenv("BROKER_URL", suite.servers.broker_url)
+    monkeypatch.setenv("LOG_LEVEL", "ERROR")
+    return create_app()
 
 
 @dataclass(frozen=True)

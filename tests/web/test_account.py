@@ -125,7 +125,14 @@ def test_the_own_account_is_erased_after_a_question(open_page: Open, maria: Acco
 
 def test_administration_is_closed_to_everybody_else(open_page: Open, maria: Account) -> None:
     page = open_page(maria)
-    for path in ("usuarios", "filas", "erros", "erros/1", f"usuarios/{maria.tokens['id']}"):
+    for path in (
+        "usuarios",
+        "processos",
+        "filas",
+        "erros",
+        "erros/1",
+        f"usuarios/{maria.tokens['id']}",
+    ):
         answer = page.goto(f"/admin/{path}")
         assert answer
         assert answer.status == 403
@@ -155,6 +162,25 @@ def test_an_administrator_sees_the_queues(open_page: Open, ana: Account) -> None
 
     row = page.get_by_role("row").filter(has_text="Consultas a executar")
     expect(row.get_by_role("cell").nth(1)).to_have_text("1")
+
+
+def test_an_administrator_sees_who_is_at_work_and_is_warned_of_who_is_not(
+    open_page: Open, ana: Account, suite: Stack
+) -> None:
+    page = open_page(ana)
+    page.goto("/admin/processos")
+    for kind in ("Consultas", "Despacho", "E-mails"):
+        row = page.get_by_role("row").filter(has_text=kind)
+        expect(row).to_contain_text("Trabalhando")
+        expect(row).to_contain_text(re.compile(r"há \d s"))
+
+    mailer = suite.program("mailer")
+    mailer.stop()
+    try:
+        expect(page.get_by_text("E-mails: nenhum processo dá sinal.")).to_be_visible()
+        expect(page.get_by_role("row").filter(has_text="E-mails")).to_have_count(0)
+    finally:
+        mailer.start()
 
 
 def test_an_administrator_reads_and_discards_an_error(

@@ -6,12 +6,11 @@ from threading import Barrier
 
 import pytest
 import requests
+from apiflask import APIFlask
 
 from devstack.ports import LOOPBACK
-from devstack.stack import Stack
 from tests.people import MARIA
 from tests.web.conftest import HOSTILE, TIMEOUT_SECONDS, Account, somebody
-from web.app import create_app
 from web.security import own_path
 
 ELSEWHERE = (
@@ -98,13 +97,7 @@ def test_a_form_without_its_token_is_refused(visitor: Visitor) -> None:
     assert "ficou aberta por muito tempo" in answer.text
 
 
-def test_each_page_that_is_not_open_asks_for_a_log_in(
-    suite: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SECRET_KEY", "0123456789abcdef")
-    monkeypatch.setenv("BROKER_URL", suite.servers.broker_url)
-    monkeypatch.setenv("LOG_LEVEL", "ERROR")
-    app = create_app()
+def test_each_page_that_is_not_open_asks_for_a_log_in(app: APIFlask) -> None:
     client = app.test_client()
     rules = [
         rule

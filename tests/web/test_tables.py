@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 import requests
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
 
+from devstack.registry import reserved
 from tests.people import cnpj
+from tests.waiting import wait_until
 from tests.web.conftest import HOSTILE, TIMEOUT_SECONDS, Account, Open
 
 BOTH_WAYS = pytest.mark.parametrize(
@@ -43,9 +45,51 @@ def test_a_table_is_shown_row_by_row_before_anything_is_scheduled(
 
     page.get_by_role("button", name="Agendar 1 consulta").click()
 
-    expect(page.get_by_role("heading", name="Pronto")).to_be_visible()
-    page.get_by_role("link", name="Ver a agenda").click()
+    expect(page.get_by_text("1 consulta agendada, 2 linhas ficaram de fora.")).to_be_visible()
+    expect(page.get_by_role("heading", name="0 de 1 consulta terminou")).to_be_visible()
+    page.get_by_role("link", name="Ver na agenda").click()
     expect(page.get_by_text(HOSTILE)).to_be_visible()
+    page.get_by_role("link", name="Ver o andamento dela").click()
+    expect(page.get_by_text("A próxima está marcada para 31/12/2030 às 08:00.")).to_be_visible()
+
+
+@BOTH_WAYS
+def test_how_far_an_import_is_can_be_followed(
+    open_page: Open, maria: Account, options: dict[str, bool]
+) -> None:
+    table = f"cnpj;titulo\n{cnpj(76)};Mercado\n{reserved.CAPTCHA};Com captcha\n"
+    page = open_page(maria, **options)
+    page.goto("/importar")
+    file = {"name": "x.csv", "mimeType": "text/csv", "buffer": table.encode()}
+    page.get_by_label("Arquivo", exact=True).set_input_files(file)
+    page.get_by_role("button", name="Conferir").click()
+    page.get_by_role("button", name="Agendar 2 consultas").click()
+
+    done = page.get_by_role("heading", name="Tudo terminou")
+    if options:
+        page.get_by_text("2 consultas agendadas.").first.wait_for()
+        wait_until(lambda: _refreshed(page, done))
+    expect(done).to_be_visible()
+    expect(page.get_by_role("link", name="1 concluída")).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text="Com captcha")).to_be_visible()
+    page.goto("/importar")
+    expect(page.get_by_text("2 de 2 consultas terminaram")).to_be_visible()
+
+
+def _refreshed(page: Page, wanted: Locator) -> bool:
+    """Follow the link that a page has for browsers without scripts."""
+    page.get_by_role("link", name="Atualizar").click()
+    return wanted.is_visible()
+
+
+def test_an_import_that_made_nothing_says_so(open_page: Open, maria: Account, table: Path) -> None:
+    for _ in range(2):
+        again = maria.call("POST", "/jobs/import", files={"file": table.read_bytes()})
+    page = open_page(maria)
+
+    page.goto(f"/importar/{again['import_id']}")
+
+    expect(page.get_by_text("As linhas boas já estavam na agenda")).to_be_visible()
 
 
 def test_what_is_no_table_is_refused_with_a_reason(open_page: Open, maria: Account) -> None:

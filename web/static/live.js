@@ -3,6 +3,9 @@
 const EVERY_MS = 1500;
 const LONGEST_PAUSE_MS = 30_000;
 
+// The area as the server last had it: what the reader has opened in it is no news.
+let known = "";
+
 const states = (root) => {
   const found = new Map();
   for (const item of root.querySelectorAll("[data-state]")) found.set(item.id, item.dataset);
@@ -21,6 +24,7 @@ function announce(before, after, speaker) {
 function replace(area, fresh) {
   const focused = area.contains(document.activeElement) ? document.activeElement : null;
   const again = focused && (focused.id ? `#${CSS.escape(focused.id)}` : focused.getAttribute("href") && `a[href="${CSS.escape(focused.getAttribute("href"))}"]`);
+  for (const opened of area.querySelectorAll("details[open][id]")) fresh.querySelector(`#${CSS.escape(opened.id)}`)?.setAttribute("open", "");
   area.innerHTML = fresh.innerHTML;
   if (again) area.querySelector(again)?.focus({ preventScroll: true });
 }
@@ -30,7 +34,8 @@ async function update(area, speaker) {
   if (answer.redirected) return location.reload();
   if (!answer.ok) throw new Error(String(answer.status));
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(area.id);
-  if (!fresh || fresh.innerHTML === area.innerHTML) return undefined;
+  if (!fresh || fresh.innerHTML === known) return undefined;
+  known = fresh.innerHTML;
   const [before, after] = [states(area), states(fresh)];
   replace(area, fresh);
   return announce(before, after, speaker);
@@ -39,6 +44,7 @@ async function update(area, speaker) {
 export function keepLive() {
   const area = document.querySelector("[data-live]");
   if (!area) return;
+  known = area.innerHTML;
   const speaker = document.createElement("p");
   speaker.className = "visually-hidden";
   speaker.setAttribute("role", "status");

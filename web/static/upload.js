@@ -1,4 +1,5 @@
 // Shows how much of a form with a file has been sent, and that the answer is being made.
+import { keepLive } from "./live.js";
 
 function send(form, submitter) {
   const area = form.querySelector("[data-progress]");
@@ -21,7 +22,9 @@ function send(form, submitter) {
     if (!content) return form.submit();
     document.title = page.title;
     document.getElementById("content").replaceWith(content);
+    history.replaceState(null, "", request.responseURL);
     watchUploads();
+    keepLive();
     scrollTo(0, 0);
     (content.querySelector("[data-focus]") ?? content).focus();
     return undefined;

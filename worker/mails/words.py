@@ -27,6 +27,8 @@ SOURCES = {
     "opencnpj": "OpenCNPJ",
     "cnpjws": "CNPJ.ws",
     "receitaws": "ReceitaWS",
+    "cnpja": "CNPJá",
+    "dados_abertos": "Dados abertos do CNPJ",
 }
 
 FIELDS = {
@@ -84,6 +86,18 @@ TROUBLES = {
         "números com letras.",
         advice="Confira o número. Se ele estiver certo, agende a consulta de novo mais para a "
         "frente.",
+    ),
+    "no_source": Trouble(
+        short="nenhuma fonte atende este CNPJ",
+        happened="Nenhuma das fontes em uso conhece este tipo de CNPJ. Algumas ainda não aceitam "
+        "os números com letras.",
+        advice="Confira o número. Se ele estiver certo, agende a consulta de novo mais para a "
+        "frente.",
+    ),
+    "unstorable": Trouble(
+        short="o resultado não pôde ser gravado",
+        happened="A fonte respondeu, mas com algo que o nosso banco de dados não aceita.",
+        advice="O problema é nosso, e não do CNPJ: execute a consulta de novo mais tarde.",
     ),
     "captcha": Trouble(
         short="a fonte pediu um captcha",
