@@ -61,7 +61,7 @@ def test_how_far_an_import_is_can_be_followed(
     page = open_page(maria, **options)
     page.goto("/importar")
     file = {"name": "x.csv", "mimeType": "text/csv", "buffer": table.encode()}
-    page.get_by_label("Arquivo", exact=True).set_input_files(file)
+    page.get_by_label("Arquivo", exact=True).set_input_files(file)  # type: ignore[arg-type]
     page.get_by_role("button", name="Conferir").click()
     page.get_by_role("button", name="Agendar 2 consultas").click()
 
