@@ -1,9 +1,9 @@
 """What the OpenAPI document says that the views cannot: the upload, and how the whole is used."""
 
-from collections.abc import Callable
-from typing import Any
-
 from apiflask import APIFlask
+
+from core import openapi
+from core.openapi import Clue
 
 DESCRIPTION = """\
 Agenda consultas de CNPJ e traz o que elas encontram.
@@ -50,18 +50,19 @@ _PAGE = {
         "text/html": {"schema": {}},
     },
 }
-
-Spec = dict[str, Any]
+_CLUES = (
+    Clue("post", "/jobs", "201", "/data/id", "job_id"),
+    Clue("get", "/jobs", "200", "/data/items/0/id", "job_id"),
+    Clue("get", "/job/{job_id}", "200", "/data/cpf_cnpj", "cnpj"),
+    Clue("get", "/results", "200", "/data/0/cnpj", "cnpj"),
+    Clue("post", "/calendar", "201", "/data/token", "token"),
+    Clue("get", "/admin/errors", "200", "/data/0/id", "event_id"),
+)
 
 
 def complete(app: APIFlask) -> None:
     """Let the document of `app` say so."""
-    common: Callable[[Spec], Spec] = app.spec_callback  # type: ignore[assignment]
-
-    def process(spec: Spec) -> Spec:
-        spec["info"]["description"] = DESCRIPTION
-        spec["paths"]["/jobs/import"]["post"]["requestBody"] = _UPLOAD
-        spec["paths"]["/job/{job_id}/page"]["post"]["requestBody"] = _PAGE
-        return common(spec)
-
-    app.spec_processor(process)  # type: ignore[arg-type] # ours is made as a dict
+    app.config["INFO"] = {"description": DESCRIPTION}
+    openapi.complete(
+        app, clues=_CLUES, bodies={"/jobs/import": _UPLOAD, "/job/{job_id}/page": _PAGE}
+    )

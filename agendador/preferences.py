@@ -9,6 +9,7 @@ from pydantic import BaseModel, StrictBool
 
 from agendador.database import db
 from core import web
+from core.envelope import Envelope
 from core.ledger import reports
 from core.ledger.transitions import preferences
 from core.tokens import caller, signed_in
@@ -21,7 +22,7 @@ bp = APIBlueprint("preferences", __name__, tag="Preferências")
 
 _HTML = {"text/html": {"schema": {"type": "string"}}}
 _PAGE_DOC: dict[int | str, Any] = {200: {"description": "A página", "content": _HTML}}
-_ENVELOPE = {"application/json": {"schema": web.Envelope.model_json_schema()}}
+_ENVELOPE = {"application/json": {"schema": Envelope.model_json_schema()}}
 _DONE_DOC: dict[int | str, Any] = {
     200: {"description": "Cancelado; uma página para navegadores", "content": _ENVELOPE | _HTML},
     404: {"description": "O endereço não vale mais", "content": _HTML},

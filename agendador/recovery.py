@@ -25,6 +25,8 @@ QUEUES = topology.ERROR_QUEUES | {DEAD_LETTER: topology.JOB_CREATED_DLQ}
 # A search does not go deeper into a queue than this.
 MAX_SEARCHED = 5_000
 MAX_SHOWN = 20_000
+PREFETCH = 500
+SECONDS_TO_NEXT = 1.0
 
 
 class RecoveryError(Exception):
@@ -123,11 +125,21 @@ def _look(
     channel: BlockingChannel, namespace: str, kind: str, limit: int
 ) -> Iterator[tuple[Event, int]]:
     """Yield events of a queue with their delivery tags; they go back when the channel closes."""
-    for _ in range(limit):
-        method, properties, body = channel.basic_get(namespace + QUEUES[kind])
-        if method is None:
-            return
-        yield _event(kind, properties, body), method.delivery_tag
+    queue = namespace + QUEUES[kind]
+    waiting = channel.queue_declare(queue, passive=True).method.message_count
+    wanted = min(limit, waiting)
+    if wanted == 0:
+        return
+    # Pushed, they come many times as fast as when each is asked for.
+    channel.basic_qos(prefetch_count=min(wanted, PREFETCH))
+    taken = channel.consume(queue, inactivity_timeout=SECONDS_TO_NEXT)
+    try:
+        for _, (method, properties, body) in zip(range(wanted), taken, strict=False):
+            if method is None:  # somebody else has taken them
+                return
+            yield _event(kind, properties, body), method.delivery_tag
+    finally:
+        channel.cancel()
 
 
 def _take(channel: BlockingChannel, namespace: str, event_id: str) -> tuple[Event, int]:

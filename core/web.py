@@ -26,11 +26,12 @@ from prometheus_client import (
     multiprocess,
 )
 from prometheus_client import REGISTRY as PROCESS_REGISTRY
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from core import logs
 from core.broker import events
 from core.broker.publisher import Publisher
+from core.envelope import MESSAGES, Envelope
 from core.validation import field_errors
 
 MAX_BODY_BYTES = 1_000_000
@@ -47,36 +48,6 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUESTS = Counter("http_requests", "Requests answered.", ["method", "route", "status"])
 _SECONDS = Histogram("http_request_seconds", "Time to answer a request.", ["method", "route"])
-
-_MESSAGES = {
-    400: "Requisição malformada.",
-    401: "Autenticação necessária.",
-    403: "Acesso negado.",
-    404: "Não encontrado.",
-    405: "Método não permitido.",
-    413: "O corpo da requisição é grande demais.",
-    415: "Envie JSON, com o cabeçalho Content-Type: application/json.",
-    422: "Dados inválidos: veja os campos em errors.",
-    429: "Muitas requisições. Tente de novo daqui a pouco.",
-    500: "Erro interno. Informe o X-Request-ID ao suporte.",
-    503: "Serviço temporariamente indisponível. Tente de novo em instantes.",
-}
-
-
-class Envelope(BaseModel):
-    """The shape of every answer; `data` depends on the call."""
-
-    status: int
-    resource: str
-    message: str
-    data: Any
-
-
-class ErrorEnvelope(Envelope):
-    """The shape of an error; `errors` maps fields to messages on a refused payload."""
-
-    data: None = None
-    errors: dict[str, list[str]] | None = None
 
 
 class Json(DefaultJSONProvider):
@@ -117,10 +88,8 @@ def create_app(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         OPENAPI_VERSION="3.1.0",
         BASE_RESPONSE_SCHEMA=Envelope,
-        HTTP_ERROR_SCHEMA=ErrorEnvelope.model_json_schema(),
-        VALIDATION_ERROR_SCHEMA=ErrorEnvelope.model_json_schema(),
+        AUTO_OPERATION_ID=True,
     )
-    app.spec_processor(_document_errors)  # type: ignore[arg-type]  # ours is made as a dict
     app.json = Json(app)
     app.security_schemes = {
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
@@ -130,33 +99,6 @@ def create_app(
     _answer_errors(app, publisher, on_refused)
     add_health(app, checks)
     return app
-
-
-def _document_errors(spec: dict[str, Any]) -> dict[str, Any]:
-    """Document errors as they are, and those that any call may answer.
-
-    APIFlask would put their schema into an envelope's `data`.
-    """
-    schemas = spec.setdefault("components", {}).setdefault("schemas", {})
-    for name in ("HTTPError", "ValidationError"):
-        schemas.pop(name, None)
-    schemas["ErrorEnvelope"] = ErrorEnvelope.model_json_schema()
-    envelope = {"application/json": {"schema": Envelope.model_json_schema()}}
-    error = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}}
-    for path in spec["paths"].values():
-        for operation in path.values():
-            responses = operation.setdefault("responses", {})
-            responses.setdefault("503", {"description": "Service Unavailable"})
-            if not any(status < "400" for status in responses):
-                responses["200"] = {"description": "Successful response", "content": envelope}
-            if "requestBody" in operation:
-                operation["requestBody"]["required"] = True
-                responses.setdefault("400", {"description": "Bad Request"})
-                responses.setdefault("413", {"description": "Content Too Large"})
-            for status, response in responses.items():
-                if status >= "400":
-                    response["content"] = response.get("content", {}) | error
-    return spec
 
 
 def answer(resource: str, message: str, data: Any = None, status: int = 200) -> Response:
@@ -171,7 +113,7 @@ def refuse(
     body = {
         "status": status,
         "resource": request.path.strip("/").split("/")[0],
-        "message": message or _MESSAGES.get(status, "Erro."),
+        "message": message or MESSAGES.get(status, "Erro."),
         "data": None,
     }
     if errors is not None:

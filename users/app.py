@@ -3,8 +3,9 @@
 from apiflask import APIFlask
 from werkzeug.routing import IntegerConverter
 
-from core import logs, settings, tokens, web
+from core import logs, openapi, settings, tokens, web
 from core.broker.publisher import Publisher
+from core.openapi import Clue
 from users import admin, auth, cli, errors, limits, me, recovery, services, signup
 from users.keys import SigningKeys
 from users.outbox import Outbox
@@ -21,6 +22,14 @@ Contas de pessoas e os tokens com que elas usam os serviços.
 também `errors: {campo: [mensagens]}`.
 * Depois de muitas tentativas a resposta é 429, com `Retry-After` em segundos.
 """
+
+
+CLUES = (
+    Clue("post", "/users", "201", "/data/id", "account_id"),
+    Clue("post", "/users", "201", "/data/cpf_cnpj", "cpf_cnpj"),
+    Clue("get", "/admin/users/page/{page}", "200", "/data/items/0/id", "account_id"),
+    Clue("get", "/admin/users/page/{page}", "200", "/data/next_num", "page"),
+)
 
 
 class PageNumber(IntegerConverter):
@@ -44,6 +53,7 @@ def create_app() -> APIFlask:
         checks={"database": made.check_database, "broker": web.broker_check(publisher)},
     )
     app.config["INFO"] = {"description": DESCRIPTION}
+    openapi.complete(app, clues=CLUES)
     app.url_map.converters["int"] = PageNumber
     app.extensions["publisher"] = publisher
     services.attach(app, made)

@@ -1,29 +1,24 @@
 import json
 import re
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jwt
-import pytest
 from apiflask import APIFlask
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
-from werkzeug.serving import make_server
 
 from tests.agendador.conftest import Caller, Users, claims_of
 from tests.agendador.ledgers import finish, job
+from tests.fuzzing import require_documented
 from tests.people import ESTELA, JOAO, MARIA, cnpj
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "api" / "agendador.json"
 # What needs no token: health, the documentation, and addresses that are themselves a secret.
 OPEN = {"/healthz", "/readyz", "/calendar.ics", "/unsubscribe"}
-SCHEMATHESIS_SECONDS = 400
 CASES_PER_CALL = 55
 
 
@@ -128,38 +123,16 @@ def test_nobody_reaches_what_belongs_to_another(
     assert after == before
 
 
-@pytest.fixture
-def address(app: APIFlask) -> Iterator[str]:
-    """Serve the app at an address."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 def test_the_document_is_kept_whatever_is_sent(
-    address: str, users: Users, maria: Caller, ledger: Engine
+    app: APIFlask, users: Users, maria: Caller, ledger: Engine
 ) -> None:
     """No answer is a fault of ours, and none but the documented ones is given."""
     for number in range(3):
         job_id = maria.post("/jobs", json=job(cpf_cnpj=cnpj(number))).json["data"]["id"]
     finish(ledger, job_id)
     token = users.token(MARIA, group="admin", exp=int(time.time()) + 3_600)
-    command = [
-        sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()", "run",
-        f"{address}/openapi.json", "-H", f"Authorization: Bearer {token}", "--no-color",
-        "--max-examples", str(CASES_PER_CALL), "--continue-on-failure",
-        # A schema cannot say all: that a date must be near, that a CNPJ's digits must check.
-        "--exclude-checks", "positive_data_acceptance",
-    ]  # fmt: skip
-    done = subprocess.run(  # noqa: S603 a command of our own
-        command, capture_output=True, text=True, timeout=SCHEMATHESIS_SECONDS, check=False
-    )
 
-    assert done.returncode == 0, done.stdout[-8_000:] + done.stderr[-2_000:]
-    cases = re.search(r"([\d,]+) generated", done.stdout)
-    assert cases is not None
-    assert int(cases[1].replace(",", "")) >= 2_000
+    sent = require_documented(app, token, cases_per_call=CASES_PER_CALL)
+
+    assert sent.total() >= 2_000
+    assert sent["stateful"] > 0
