@@ -50,6 +50,8 @@ _PAGE = {
         "text/html": {"schema": {}},
     },
 }
+_BODIES = {"/jobs/import": _UPLOAD, "/job/{job_id}/page": _PAGE}
+
 _CLUES = (
     Clue("post", "/jobs", "201", "/data/id", "job_id"),
     Clue("get", "/jobs", "200", "/data/items/0/id", "job_id"),
