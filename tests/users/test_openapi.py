@@ -3,21 +3,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
 from apiflask import APIFlask
 
 from tests.clients import Broker
 from tests.fuzzing import require_documented
-from tests.people import JOAO, MARIA
-from tests.users.conftest import Client, MakeApp, SignedIn, log_in, sign_up
+from tests.people import JOAO
+from tests.users.conftest import Client, MakeApp, SignedIn, log_in
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "api" / "users.json"
 CASES_PER_CALL = 90
-# What needs no token: health, the public keys, and the ways in.
-OPEN = {
-    "/healthz", "/readyz", "/.well-known/jwks.json", "/users", "/auth", "/auth/admin",
-    "/auth/forgot", "/auth/reset",
-}  # fmt: skip
 CALLS = {
     ("POST", "/users"),
     ("POST", "/auth"),
@@ -76,30 +70,6 @@ def test_every_call_and_its_errors_are_documented(app: APIFlask) -> None:
         if path.startswith("/admin"):
             expected.add("403")
         assert expected <= set(operation["responses"]), path
-
-
-def test_whatever_is_not_a_way_in_needs_a_token(app: APIFlask) -> None:
-    client: Client = app.test_client()
-    closed = {call for call, operation in operations(app).items() if operation.get("security")}
-
-    assert {path for _, path in CALLS - closed} == OPEN
-    for method, path in closed:
-        url = path.format(page=1, cpf_cnpj=MARIA.cpf_cnpj, account_id="0" * 24)
-        assert client.open(url, method=method, json={}).status_code == 401, (method, path)
-
-
-def test_an_expired_token_is_refused_everywhere(
-    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client: Client = make_app().test_client()
-    sign_up(client, MARIA)
-    session = log_in(client, MARIA)
-    client.application.config["JWT_DECODE_LEEWAY"] = -15 * 60
-
-    for method, path in CALLS:
-        if path not in OPEN | {"/auth/refresh"}:
-            url = path.format(page=1, cpf_cnpj=MARIA.cpf_cnpj, account_id=session.id)
-            assert session.call(method, url, {}).status_code == 401, (method, path)
 
 
 def test_the_document_is_kept_whatever_is_sent(make_app: MakeApp, broker: Broker) -> None:
