@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from agendador import recovery
 from agendador.access import admins_only
-from agendador.database import db, reading
+from agendador.database import db, single
 from agendador.fields import Utc
 from agendador.schemas import Row, shown
 from agendador.settings import AgendadorSettings
@@ -119,7 +119,7 @@ def list_workers() -> Response:
 @bp.doc(security="bearer", summary="Saúde das fontes", responses=[401, 403])
 def list_sources() -> Response:
     """Answer how each source that a worker has used is doing."""
-    with reading() as connection:
+    with single() as connection:
         rows = queries.list_sources(connection)
     return web.answer("sources", "Fontes listadas.", [shown(SourceOut, row) for row in rows])
 

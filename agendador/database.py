@@ -8,10 +8,11 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, make_url
 
 from agendador.settings import AgendadorSettings
-from core.ledger.connection import options, single
+from core.ledger.connection import SINGLE, options, replace_closed
 from core.ledger.models import Base
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_SINGLE = "single"
 
 db = SQLAlchemy(metadata=Base.metadata)
 migrate = Migrate(db=db, directory=str(MIGRATIONS))
@@ -21,18 +22,22 @@ def configure(app: Flask, settings: AgendadorSettings) -> None:
     """Bind the ledger's database to `app`."""
     url = make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+psycopg2")
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+    usual = {
         "connect_args": options("agendador"),
         "pool_size": settings.database_pool,
         "max_overflow": 0,
         "pool_timeout": 5,
-        "pool_pre_ping": True,
         "hide_parameters": True,
     }
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = usual
+    app.config["SQLALCHEMY_BINDS"] = {_SINGLE: {"url": url, **usual, **SINGLE}}
     db.init_app(app)
     migrate.init_app(app)
+    with app.app_context():
+        for engine in db.engines.values():
+            replace_closed(engine)
 
 
-def reading() -> Connection:
+def single() -> Connection:
     """Open a connection on which each statement is a transaction of its own."""
-    return single(db.engine).connect()
+    return db.engines[_SINGLE].connect()

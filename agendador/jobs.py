@@ -9,7 +9,7 @@ from flask import Response, request
 from sqlalchemy import Connection, Row
 
 from agendador import cursors, errors, limits
-from agendador.database import db, reading
+from agendador.database import db, single
 from agendador.schemas import (
     IdempotencyHeader,
     JobIn,
@@ -43,7 +43,7 @@ bp = APIBlueprint("jobs", __name__, tag="Consultas")
 def list_jobs(query_data: JobsQuery) -> Response:
     """Answer one page of the caller's jobs."""
     query, choice = query_data, query_data.choice(caller().user_id)
-    with reading() as connection:
+    with single() as connection:
         rows = _rows(connection, query, choice)
         total = listings.count_jobs(connection, choice)
     has_next = len(rows) > query.per_page
@@ -101,7 +101,7 @@ def create_job(json_data: JobIn, headers_data: IdempotencyHeader) -> Response:
 @bp.doc(security="bearer", summary="Mostra uma consulta", responses=[401, 404])
 def read_job(job_id: int) -> Response:
     """Answer a job."""
-    with reading() as connection:
+    with single() as connection:
         return web.answer("job", "Consulta encontrada.", _show(connection, job_id))
 
 
@@ -202,7 +202,7 @@ def resume_job(job_id: int) -> Response:
 @bp.doc(security="bearer", summary="Histórico de uma consulta", responses=[401, 404])
 def list_runs(job_id: int, query_data: ListQuery) -> Response:
     """Answer the occurrences of a job, latest first."""
-    with reading() as connection:
+    with single() as connection:
         _show(connection, job_id)
         rows = queries.list_runs(connection, job_id, query_data.page, query_data.per_page)
     return web.answer("runs", "Histórico da consulta.", [shown(RunOut, row) for row in rows])

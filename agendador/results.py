@@ -6,7 +6,7 @@ from apiflask import APIBlueprint
 from flask import Response, current_app
 from sqlalchemy import Row
 
-from agendador.database import reading
+from agendador.database import single
 from agendador.schemas import ResultOut, ResultsQuery, shown
 from agendador.settings import AgendadorSettings
 from core import web
@@ -30,7 +30,7 @@ bp = APIBlueprint("results", __name__, tag="Resultados")
 def list_results(query_data: ResultsQuery) -> Response:
     """Answer the caller's results, of one job or of all."""
     mine, job_id = caller().user_id, query_data.job_id
-    with reading() as connection:
+    with single() as connection:
         if job_id is not None and queries.find_job(connection, job_id, mine) is None:
             raise JobNotFoundError
         rows = queries.list_results(connection, mine, job_id, query_data.page, query_data.per_page)

@@ -3,26 +3,36 @@
 Only `users` signs tokens (EdDSA); every service verifies them with the public keys.
 """
 
-from collections.abc import Callable
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, TypeVar
 
-from flask import Flask, Response
-from flask_jwt_extended import JWTManager, get_jwt, jwt_required
+import jwt
+from apiflask import HTTPError
+from flask import Flask, Response, current_app, g, request
 
 from core.groups import GROUP_ADMIN
 from core.settings import TokenSettings
-from core.web import refuse
+from core.web import refuse, stop
 
 ALGORITHM = "EdDSA"
+ACCESS, REFRESH = "access", "refresh"
+REQUIRED = ("exp", "sub", "email", "group", "type")
 
 UNAUTHORIZED = 401
 UNAVAILABLE = 503
+EXTENSION = "tokens"
+# A process remembers so many verified tokens: of more people than it serves in their lifetime.
+MAX_KNOWN = 10_000
 
 # Returns the public key for a `kid`; raises jwt.InvalidTokenError for an unknown one and
 # KeysUnavailableError when the keys cannot be had now.
 KeyFinder = Callable[[str], Any]
-
+Claims = Mapping[str, Any]
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -47,67 +57,121 @@ class Caller:
 
 def signed_in(view: View) -> View:
     """Let only requests with a valid access token reach `view`."""
-    guarded: View = jwt_required()(view)
-    return guarded
+    return _guarded(view, ACCESS)
 
 
 def with_refresh_token(view: View) -> View:
     """Let only requests with a valid refresh token reach `view`."""
-    guarded: View = jwt_required(refresh=True)(view)
-    return guarded
+    return _guarded(view, REFRESH)
 
 
 def with_any_token(view: View) -> View:
     """Let only requests with a valid access or refresh token reach `view`."""
-    guarded: View = jwt_required(verify_type=False)(view)
-    return guarded
+    return _guarded(view, ACCESS, REFRESH)
+
+
+def _guarded(view: View, *kinds: str) -> View:
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        g.claims = _presented(kinds)
+        return view(*args, **kwargs)
+
+    return guarded  # type: ignore[return-value]
+
+
+def claims() -> Claims:
+    """Return what the token of the present request says; RuntimeError where none was asked for."""
+    known: Claims | None = g.get("claims")
+    if known is None:
+        raise RuntimeError("the view asks for no token")
+    return known
 
 
 def caller() -> Caller:
-    """Return who makes the present request; only in a view with `@signed_in`."""
-    claims = get_jwt()
-    return Caller(user_id=claims["sub"], email=claims["email"], group=claims["group"])
+    """Return who makes the present request; RuntimeError where no token was asked for."""
+    said = claims()
+    return Caller(user_id=said["sub"], email=said["email"], group=said["group"])
 
 
-def configure(app: Flask, settings: TokenSettings, find_key: KeyFinder) -> JWTManager:
+@dataclass(frozen=True)
+class _Verified:
+    claims: Claims
+    kid: str
+    key: Any
+
+
+class Verifier:
+    """Verifies tokens that `users` signed for this audience; safe from any thread.
+
+    A signature that was found good is remembered, because computing it takes longer than many a
+    view. What may change meanwhile is looked at each time: the clock, and whether the key is
+    published yet.
+    """
+
+    def __init__(self, settings: TokenSettings, find_key: KeyFinder) -> None:
+        self._settings = settings
+        self._find_key = find_key
+        self._lock = threading.Lock()
+        self._known: dict[bytes, _Verified] = {}
+
+    def claims(self, token: str) -> Claims:
+        """Return what a token says; raises jwt.InvalidTokenError, KeysUnavailableError."""
+        digest = hashlib.sha256(token.encode()).digest()
+        known = self._known.get(digest)
+        if known is None or self._find_key(known.kid) != known.key:
+            known = self._verify(token)
+            self._remember(digest, known)
+        if known.claims["exp"] <= time.time():
+            raise jwt.ExpiredSignatureError
+        return known.claims
+
+    def _verify(self, token: str) -> _Verified:
+        kid = str(jwt.get_unverified_header(token).get("kid", ""))
+        key = self._find_key(kid)
+        said = jwt.decode(
+            token,
+            key,
+            algorithms=[ALGORITHM],
+            audience=self._settings.token_audience,
+            issuer=self._settings.token_issuer,
+            options={"require": list(REQUIRED)},
+        )
+        return _Verified(said, kid, key)
+
+    def _remember(self, digest: bytes, verified: _Verified) -> None:
+        with self._lock:
+            while len(self._known) >= MAX_KNOWN:
+                del self._known[next(iter(self._known))]
+            self._known[digest] = verified
+
+
+def configure(app: Flask, settings: TokenSettings, find_key: KeyFinder) -> None:
     """Make `app` accept bearer tokens that `users` signed for this audience, and nothing else."""
-    app.config.update(
-        JWT_ALGORITHM=ALGORITHM,
-        JWT_DECODE_ALGORITHMS=[ALGORITHM],
-        JWT_ENCODE_ISSUER=settings.token_issuer,
-        JWT_DECODE_ISSUER=settings.token_issuer,
-        JWT_ENCODE_AUDIENCE=settings.token_audience,
-        JWT_DECODE_AUDIENCE=settings.token_audience,
-        JWT_TOKEN_LOCATION=["headers"],
-        # flask-jwt-extended wants a key to be configured even though the loaders give it.
-        JWT_PUBLIC_KEY="see decode_key_loader",
-    )
-    manager = JWTManager(app)
-
-    @manager.decode_key_loader
-    def decode_key(header: dict[str, Any], _payload: dict[str, Any]) -> Any:
-        return find_key(str(header.get("kid", "")))
-
-    @manager.unauthorized_loader
-    def missing(_reason: str) -> Response:
-        return _unauthorized("Envie o token de acesso no cabeçalho Authorization: Bearer.")
-
-    @manager.invalid_token_loader
-    def invalid(_reason: str) -> Response:
-        return _unauthorized("Token inválido. Entre de novo.")
-
-    @manager.expired_token_loader
-    def expired(_header: dict[str, Any], _payload: dict[str, Any]) -> Response:
-        return _unauthorized("O token expirou. Renove-o ou entre de novo.")
+    app.extensions[EXTENSION] = Verifier(settings, find_key)
 
     @app.errorhandler(KeysUnavailableError)
     def keys_unavailable(_error: KeysUnavailableError) -> Response:
         return refuse(UNAVAILABLE)
 
-    return manager
+
+def _presented(kinds: tuple[str, ...]) -> Claims:
+    """Return what the token of the request says; stops the request (401) without a good one."""
+    scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
+    if scheme.lower() != "bearer":
+        raise _unauthorized("Envie o token de acesso no cabeçalho Authorization: Bearer.")
+    verifier: Verifier = current_app.extensions[EXTENSION]
+    try:
+        said = verifier.claims(token.strip())
+    except jwt.ExpiredSignatureError:
+        raise _unauthorized("O token expirou. Renove-o ou entre de novo.") from None
+    except jwt.InvalidTokenError:
+        said = {}
+    if said.get("type") not in kinds:
+        raise _unauthorized("Token inválido. Entre de novo.")
+    return said
 
 
-def _unauthorized(message: str) -> Response:
-    response = refuse(UNAUTHORIZED, message)
-    response.headers["WWW-Authenticate"] = "Bearer"
-    return response
+def _unauthorized(message: str) -> HTTPError:
+    error = stop(UNAUTHORIZED, message)
+    error.headers = {"WWW-Authenticate": "Bearer"}
+    return error

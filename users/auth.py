@@ -4,10 +4,9 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, jsonify
-from flask_jwt_extended import get_jwt
 
 from core import web
-from core.tokens import with_any_token, with_refresh_token
+from core.tokens import claims, with_any_token, with_refresh_token
 from users import accounts, limits
 from users.schemas import CredentialsIn, Jwk, SessionOut, TokensOut
 from users.services import services
@@ -60,7 +59,7 @@ def sign_in_admin(json_data: CredentialsIn) -> Response:
 )
 def renew() -> Response:
     """Answer a new pair of tokens for the refresh token that came as bearer."""
-    return web.answer("auth", "Tokens renovados.", services().sessions.renew(_claims()))
+    return web.answer("auth", "Tokens renovados.", services().sessions.renew(claims()))
 
 
 @bp.post("/auth/logout")
@@ -68,7 +67,7 @@ def renew() -> Response:
 @bp.doc(security="bearer", summary="Encerra a sessão", responses=[401, 503])
 def sign_out() -> Response:
     """End the session that the bearer token, of either type, belongs to."""
-    services().sessions.end(_claims())
+    services().sessions.end(claims())
     return web.answer("auth", "Sessão encerrada.")
 
 
@@ -87,8 +86,3 @@ def _sign_in(credentials: CredentialsIn, *, admin: bool) -> Response:
     )
     pair = services().sessions.begin(account)
     return web.answer("auth", "Bem-vindo.", accounts.shown(account) | pair)
-
-
-def _claims() -> dict[str, Any]:
-    claims: dict[str, Any] = get_jwt()
-    return claims

@@ -2,10 +2,9 @@
 
 from apiflask import APIBlueprint
 from flask import Response
-from flask_jwt_extended import get_jwt
 
 from core import web
-from core.tokens import signed_in
+from core.tokens import claims, signed_in
 from users import accounts, limits
 from users.access import own_account
 from users.schemas import AccountOut, OwnChanges, PasswordChange
@@ -69,6 +68,6 @@ def change_password(json_data: PasswordChange) -> Response:
         own_account(),
         json_data.current_password,
         json_data.password,
-        family=get_jwt()["family"],
+        family=claims()["family"],
     )
     return web.answer("me", "Senha trocada.")

@@ -7,13 +7,12 @@ copied it, so the whole family is revoked (RFC 9700, section 4.14).
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import jwt
 
 from core import logs
 from core.clock import utc_now
-from core.tokens import ALGORITHM
+from core.tokens import ALGORITHM, Claims
 from users.errors import RefreshRefusedError
 from users.keys import SigningKeys
 from users.settings import UsersSettings
@@ -36,7 +35,7 @@ class Sessions:
         self.store.insert_family(family, str(account["_id"]), token_id, self._refresh_expiry())
         return self._pair(account, family, token_id)
 
-    def renew(self, claims: dict[str, Any]) -> dict[str, str]:
+    def renew(self, claims: Claims) -> dict[str, str]:
         """Return a new pair for the claims of a refresh token; raises RefreshRefusedError."""
         family, token_id = claims["family"], uuid.uuid4().hex
         account = self.store.find_account(claims["sub"])
@@ -49,7 +48,7 @@ class Sessions:
             raise RefreshRefusedError
         return self._pair(account, family, token_id)
 
-    def end(self, claims: dict[str, Any]) -> None:
+    def end(self, claims: Claims) -> None:
         """End the session that a token, of either type, belongs to."""
         self.store.revoke_family(claims["family"])
 

@@ -1,0 +1,51 @@
+"""How a process reaches the ledger: closed connections are replaced, single statements commit."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from core.ledger import connection as ledger
+
+KILL = text("SELECT pg_terminate_backend(:pid, 5000)")
+PID = text("SELECT pg_backend_pid()")
+
+
+@contextmanager
+def made(url: str, options: dict[str, Any]) -> Iterator[Engine]:
+    engine = create_engine(url, **options)
+    ledger.replace_closed(engine)
+    yield engine
+    engine.dispose()
+
+
+def pid(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(PID).scalar_one())
+
+
+@pytest.mark.parametrize("options", [{}, ledger.SINGLE])
+def test_a_connection_that_the_server_closed_is_replaced_unnoticed(
+    database_url: str, options: dict[str, Any]
+) -> None:
+    with made(database_url, options) as engine, made(database_url, {}) as other:
+        before = pid(engine)
+        with other.connect() as killer:
+            assert killer.execute(KILL, {"pid": before}).scalar_one()
+        assert pid(engine) != before
+
+
+def test_a_connection_that_lives_is_used_again(database_url: str) -> None:
+    with made(database_url, {}) as engine:
+        assert len({pid(engine) for _ in range(3)}) == 1
+
+
+def test_a_single_statement_stays_without_a_commit(database_url: str) -> None:
+    insert = text("INSERT INTO preference (creator_id) VALUES ('maria')")
+    with made(database_url, ledger.SINGLE) as engine, made(database_url, {}) as other:
+        with engine.connect() as connection:
+            connection.execute(insert)
+        with other.connect() as reader:
+            assert reader.execute(text("SELECT creator_id FROM preference")).scalars().all()
