@@ -107,7 +107,7 @@ def list_queues() -> Response:
 @bp.doc(security="bearer", summary="Processos vistos", responses=[401, 403])
 def list_workers() -> Response:
     """Answer which workers, mailers and dispatchers were there in the last hour."""
-    with reading() as connection:
+    with single() as connection:
         rows = queries.list_workers(connection)
     return web.answer("workers", "Processos listados.", [shown(WorkerOut, row) for row in rows])
 

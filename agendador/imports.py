@@ -9,7 +9,7 @@ from pydantic import BaseModel, field_validator
 from sqlalchemy import Connection
 
 from agendador import errors, limits, uploads
-from agendador.database import db, reading
+from agendador.database import db, single
 from agendador.fields import Utc
 from agendador.import_rows import ImportRow, read_rows
 from agendador.schemas import JobIn, ListQuery, Row, shown
@@ -115,7 +115,7 @@ def import_jobs() -> Response:
 def list_imports(query_data: ListQuery) -> Response:
     """Answer one page of the caller's imports, newest first."""
     page, per_page = query_data.page, query_data.per_page
-    with reading() as connection:
+    with single() as connection:
         rows = reports.list_imports(connection, caller().user_id, per_page, (page - 1) * per_page)
     data = [shown(ImportOut, row) for row in rows]
     return web.answer("imports", "Importações listadas.", data)
@@ -127,7 +127,7 @@ def list_imports(query_data: ListQuery) -> Response:
 @bp.doc(security="bearer", summary="Mostra o andamento de uma importação", responses=[401, 404])
 def read_import(import_id: int) -> Response:
     """Answer how far the jobs of an import are."""
-    with reading() as connection:
+    with single() as connection:
         row = reports.find_import(connection, caller().user_id, import_id)
     if row is None:
         raise web.stop(NOT_FOUND, "Importação não encontrada.")

@@ -20,10 +20,10 @@ from agendador.schemas import (
     ListQuery,
     RunOut,
     shown,
+    shown_job,
 )
 from core import web
 from core.ledger import listings, queries
-from core.ledger.listings import Choice
 from core.ledger.transitions import people
 from core.tokens import caller, signed_in
 from core.validation import WHOLE_PAYLOAD
@@ -43,14 +43,18 @@ bp = APIBlueprint("jobs", __name__, tag="Consultas")
 def list_jobs(query_data: JobsQuery) -> Response:
     """Answer one page of the caller's jobs."""
     query, choice = query_data, query_data.choice(caller().user_id)
+    place = cursors.read(query.sort, query.cursor) if query.cursor else None
+    skip = 0 if place else (query.page - 1) * query.per_page
     with single() as connection:
-        rows = _rows(connection, query, choice)
-        total = listings.count_jobs(connection, choice)
+        # One more than are shown tells whether there is another page.
+        rows, total = listings.list_and_count(
+            connection, choice, query.sort, query.per_page + 1, skip=skip, place=place
+        )
     has_next = len(rows) > query.per_page
     rows = rows[: query.per_page]
     page = None if query.cursor else query.page
     data = {
-        "items": [shown(JobOut, row) for row in rows],
+        "items": [shown_job(row) for row in rows],
         "page": page,
         "per_page": query.per_page,
         "total": total,
@@ -81,18 +85,17 @@ def create_job(json_data: JobIn, headers_data: IdempotencyHeader) -> Response:
         request_id=web.request_id(),
     )
     try:
-        with db.engine.begin() as connection:
-            job_id, is_new = people.create_job(connection, new)
-            if is_new:
-                limits.check_open_jobs(connection)
-            else:
-                _check_same(connection, job_id, new)
-            job = _show(connection, job_id)
+        with single() as connection:
+            job, is_new = people.create_job_within(connection, new, limits.max_open_jobs())
+    except people.TooManyOpenError:
+        raise limits.too_many_open() from None
     except errors.DATABASE_ERRORS as exc:
         if not errors.is_away(exc):
             raise
         raise errors.keep_for_later(new) from exc
-    return web.answer("jobs", "Consulta agendada.", job, CREATED)
+    if not is_new:
+        _check_same(job, new)
+    return web.answer("jobs", "Consulta agendada.", shown_job(job), CREATED)
 
 
 @bp.get("/job/<int:job_id>")
@@ -208,27 +211,16 @@ def list_runs(job_id: int, query_data: ListQuery) -> Response:
     return web.answer("runs", "Histórico da consulta.", [shown(RunOut, row) for row in rows])
 
 
-def _rows(connection: Connection, query: JobsQuery, choice: Choice) -> Sequence[Row[Any]]:
-    """Return the jobs of a page and, if there is one, the first of the next."""
-    limit = query.per_page + 1
-    if query.cursor:
-        place = cursors.read(query.sort, query.cursor)
-        return listings.list_jobs_after(connection, choice, query.sort, limit, place)
-    skip = (query.page - 1) * query.per_page
-    return listings.list_jobs(connection, choice, query.sort, limit, skip=skip)
-
-
 def _cursor(query: JobsQuery, rows: Sequence[Row[Any]]) -> str:
     return cursors.write(query.sort, listings.place_of(rows[-1], query.sort))
 
 
-def _check_same(connection: Connection, job_id: int, new: people.NewJob) -> None:
+def _check_same(job: Row[Any], new: people.NewJob) -> None:
     """Raise the refusal (409) of a key that belongs to another request's job.
 
     A job that was changed since, or has gone on to a later date, may well be the one.
     """
-    job = queries.find_job(connection, job_id, new.creator_id)
-    if job is None or job.updated != job.created:
+    if job.updated != job.created:
         return
     asked = new.title, new.description, new.cpf_cnpj, new.priority
     date = people.first_date(new.recurrence, new.date)
@@ -262,4 +254,4 @@ def _show(connection: Connection, job_id: int) -> dict[str, Any]:
     job = queries.find_job(connection, job_id, caller().user_id)
     if job is None:
         raise people.JobNotFoundError
-    return shown(JobOut, job)
+    return shown_job(job)

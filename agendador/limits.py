@@ -16,18 +16,28 @@ HOUR = 3_600
 MAX_UNREAD_PAGES = 50
 
 
+def max_open_jobs() -> int:
+    """Return how many of a user's jobs may be open, that is, not have ended."""
+    return _settings().max_open_jobs
+
+
+def too_many_open() -> HTTPError:
+    """Return the refusal (409) of a job too many."""
+    return web.stop(
+        CONFLICT,
+        f"O limite é de {max_open_jobs()} consultas em aberto, e este pedido passa dele. "
+        "Espere algumas terminarem, ou cancele as que não precisa.",
+    )
+
+
 def check_open_jobs(connection: Connection) -> None:
-    """Raise the refusal (409) of jobs just made, if with them too many have not ended.
+    """Raise the refusal of jobs just made, if with them too many have not ended.
 
     The caller's transaction must end with it, so that nothing of the request is kept.
     """
-    limit = _settings().max_open_jobs
+    limit = max_open_jobs()
     if queries.count_open_jobs(connection, caller().user_id, limit + 1) > limit:
-        raise web.stop(
-            CONFLICT,
-            f"O limite é de {limit} consultas em aberto, e este pedido passa dele. "
-            "Espere algumas terminarem, ou cancele as que não precisa.",
-        )
+        raise too_many_open()
 
 
 def check_imports(connection: Connection) -> None:

@@ -6,7 +6,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from agendador import errors, limits, uploads
-from agendador.database import db, reading
+from agendador.database import db, single
 from agendador.schemas import JobOut, shown
 from core import official_page, web
 from core.ledger import queries
@@ -37,7 +37,7 @@ bp = APIBlueprint("pages", __name__, tag="Páginas oficiais")
 )
 def list_waiting() -> Response:
     """Answer the caller's jobs whose last run ended for want of a person, oldest first."""
-    with reading() as connection:
+    with single() as connection:
         rows = queries.list_waiting(connection, caller().user_id, MAX_LISTED)
     return web.answer(
         "jobs", "Consultas à espera de uma pessoa.", [shown(JobOut, row) for row in rows]
@@ -58,7 +58,7 @@ def give_page(job_id: int) -> Response:
     It is the field `file` of a form, or the body. A worker reads it and ends the job; the same
     page again changes nothing.
     """
-    with reading() as connection:
+    with single() as connection:
         # Whose job it is comes before what was sent.
         if queries.find_job(connection, job_id, caller().user_id) is None:
             raise people.JobNotFoundError

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any, Literal
 
+import sqlalchemy
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from agendador import cursors
@@ -25,6 +26,7 @@ from agendador.fields import (
 from core.clock import utc_now
 from core.ledger.listings import NEWEST_FIRST, SORTS, Choice
 from core.ledger.models import Status
+from core.ledger.queries import JOB_FIELDS
 from core.ledger.recurrence import first
 
 MAX_PAGE = 1_000_000
@@ -261,3 +263,11 @@ class ResultOut(Row):
 def shown(kind: type[Row], row: Any) -> dict[str, Any]:
     """Return an object of the domain as the API shows it."""
     return kind.model_validate(row).model_dump(mode="json")
+
+
+def shown_job(row: sqlalchemy.Row[Any]) -> dict[str, Any]:
+    """Return a job as the API shows it, a JobOut, from a row that has its JOB_FIELDS first.
+
+    Nothing is validated: the ledger's columns are typed already.
+    """
+    return dict(zip(JOB_FIELDS, row, strict=False))

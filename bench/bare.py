@@ -18,7 +18,10 @@ def create_app() -> Flask:
     """Make the app; each view does what the service's own view must do at least."""
     app = Flask("bare")
     plan: dict[str, dict[str, Any]] = json.loads(Path(os.environ["BARE"]).read_text())
-    engine = create_engine(os.environ["DATABASE_URL"], pool_size=10, max_overflow=0)
+    # Single statements commit themselves, as in the service.
+    engine = create_engine(
+        os.environ["DATABASE_URL"], pool_size=10, max_overflow=0, isolation_level="AUTOCOMMIT"
+    )
     accounts: Any = MongoClient(os.environ["MONGO_URL"])[os.environ["MONGO_DATABASE"]]["accounts"]
     hasher = PasswordHasher()
 
@@ -27,7 +30,7 @@ def create_app() -> Flask:
         body = step["body"].encode()
 
         def query() -> Response:
-            with engine.begin() as connection:
+            with engine.connect() as connection:
                 connection.execute(statement, step["values"]).all()
             return Response(body, step["status"], content_type="application/json")
 

@@ -10,6 +10,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -55,6 +56,13 @@ class Json(DefaultJSONProvider):
 
     ensure_ascii = False
     sort_keys = False
+
+    @staticmethod
+    def default(o: Any) -> Any:
+        """Return what stands for an object that JSON does not know: of a moment, its UTC text."""
+        if isinstance(o, datetime):
+            return o.astimezone(UTC).isoformat()
+        return DefaultJSONProvider.default(o)
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         """Read JSON; raises ValueError for any that cannot be, however deeply it is nested.

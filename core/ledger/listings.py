@@ -1,14 +1,28 @@
 """Lists of a user's jobs and results: chosen, sorted, in pages, however many there are."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    ScalarSelect,
+    Select,
+    Text,
+    bindparam,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 
 from core.documents import CNPJ_LENGTH
 from core.ledger.models import Base, Status
+from core.ledger.queries import JOB_COLUMNS
 
 # Counting goes on to here: to count a million jobs takes longer than to show twenty.
 COUNT_LIMIT = 10_000
@@ -57,23 +71,35 @@ def list_jobs(
     connection: Connection, choice: Choice, sort: str, limit: int, *, skip: int = 0
 ) -> Sequence[Row[Any]]:
     """Return jobs in the order of `sort` (one of SORTS), leaving out the first `skip`."""
-    return connection.execute(_sorted(choice, sort).limit(limit).offset(skip)).all()
+    return _read(connection, choice, sort, {"limit": limit, "skip": skip})
 
 
 def list_jobs_after(
     connection: Connection, choice: Choice, sort: str, limit: int, place: Place
 ) -> Sequence[Row[Any]]:
     """Return the jobs that come after `place`, as fast deep in a list as at its begin."""
-    column = _COLUMNS[sort.removeprefix("-")]
-    here, there = tuple_(column, _JOB.c.id), tuple_(place.value, place.job_id)
-    beyond = here < there if sort.startswith("-") else here > there
-    return connection.execute(_sorted(choice, sort).where(beyond).limit(limit)).all()
+    return _read(connection, choice, sort, {"limit": limit, "skip": 0, **asdict(place)})
+
+
+def list_and_count(
+    connection: Connection,
+    choice: Choice,
+    sort: str,
+    limit: int,
+    *,
+    skip: int = 0,
+    place: Place | None = None,
+) -> tuple[Sequence[Row[Any]], int]:
+    """Return jobs as the two above do, and how many `count_jobs` counts, in one statement."""
+    page = {"limit": limit, "skip": skip} | (asdict(place) if place else {})
+    rows = _read(connection, choice, sort, page, counted=True)
+    return rows, rows[0].total if rows else count_jobs(connection, choice)
 
 
 def count_jobs(connection: Connection, choice: Choice) -> int:
     """Return how many jobs there are, COUNT_LIMIT for that many or more."""
-    some = select(_JOB.c.id).where(*_conditions(choice)).limit(COUNT_LIMIT).subquery()
-    return connection.execute(select(func.count()).select_from(some)).scalar_one()
+    values = _given(choice)
+    return connection.execute(select(_total(tuple(values))), values).scalar_one()
 
 
 def place_of(job: Row[Any], sort: str) -> Place:
@@ -103,38 +129,86 @@ def every_result(connection: Connection, creator_id: str, job_id: int | None) ->
         rows = connection.execute(mine.where(_RESULT.c.id < rows[-1].id)).all()
 
 
-def _sorted(choice: Choice, sort: str) -> Select[Any]:
+def _read(
+    connection: Connection,
+    choice: Choice,
+    sort: str,
+    page: dict[str, Any],
+    *,
+    counted: bool = False,
+) -> Sequence[Row[Any]]:
+    given = _given(choice)
+    statement = _listing(tuple(given), sort, after="job_id" in page, counted=counted)
+    return connection.execute(statement, given | page).all()
+
+
+# A statement is built once for each combination of what is given, and its values are bound to it.
+@lru_cache(maxsize=500)
+def _listing(names: tuple[str, ...], sort: str, *, after: bool, counted: bool) -> Select[Any]:
     column = _COLUMNS[sort.removeprefix("-")]
-    chosen = select(_JOB).where(*_conditions(choice))
-    if sort.startswith("-"):
-        return chosen.order_by(column.desc(), _JOB.c.id.desc())
-    return chosen.order_by(column, _JOB.c.id)
+    is_falling = sort.startswith("-")
+    chosen = select(*JOB_COLUMNS).where(*_conditions(names))
+    if counted:
+        chosen = chosen.add_columns(_total(names).label("total"))
+    if after:
+        here = tuple_(column, _JOB.c.id)
+        there = tuple_(bindparam("value", type_=column.type), bindparam("job_id"))
+        chosen = chosen.where(here < there if is_falling else here > there)
+    order = (column.desc(), _JOB.c.id.desc()) if is_falling else (column, _JOB.c.id)
+    return chosen.order_by(*order).limit(bindparam("limit")).offset(bindparam("skip"))
 
 
-def _conditions(choice: Choice) -> list[ColumnElement[bool]]:
-    conditions = [_JOB.c.creator_id == choice.creator_id]
+@lru_cache(maxsize=100)
+def _total(names: tuple[str, ...]) -> ScalarSelect[int]:
+    some = select(_JOB.c.id).where(*_conditions(names)).limit(COUNT_LIMIT).subquery()
+    return select(func.count()).select_from(some).scalar_subquery()
+
+
+def _conditions(names: tuple[str, ...]) -> list[ColumnElement[bool]]:
+    return [_CONDITIONS[name] for name in names if name in _CONDITIONS]
+
+
+def _given(choice: Choice) -> dict[str, Any]:
+    """Return what a choice gives, by the names of _CONDITIONS and what they are made of."""
+    given: dict[str, Any] = {"creator": choice.creator_id}
     if choice.statuses:
-        conditions.append(_JOB.c.status.in_(sorted(choice.statuses)))
+        given["statuses"] = sorted(choice.statuses)
     if choice.priorities:
-        conditions.append(_JOB.c.priority.in_(sorted(choice.priorities)))
+        given["priorities"] = sorted(choice.priorities)
     if choice.since is not None:
-        conditions.append(_JOB.c.date >= choice.since)
+        given["since"] = choice.since
     if choice.until is not None:
-        conditions.append(_JOB.c.date <= choice.until)
+        given["until"] = choice.until
     if choice.import_id is not None:
-        conditions.append(_JOB.c.import_id == choice.import_id)
+        given["import_id"] = choice.import_id
     if choice.words:
-        conditions.append(_mentions(choice.words))
-    return conditions
+        given["words"] = _escaped(choice.words.translate(_FOLD).lower())
+        number = choice.words.translate(_PUNCTUATION).upper()
+        is_part = MIN_CNPJ_PART <= len(number) <= CNPJ_LENGTH and number.isalnum()
+        given["number"] = number if is_part else None
+    return given
 
 
-def _mentions(words: str) -> ColumnElement[bool]:
-    plain = words.translate(_FOLD).lower()
-    places: list[ColumnElement[bool]] = [
-        func.lower(func.translate(column, _ACCENTED, _PLAIN)).contains(plain, autoescape=True)
-        for column in (_JOB.c.title, _JOB.c.description)
-    ]
-    number = words.translate(_PUNCTUATION).upper()
-    if MIN_CNPJ_PART <= len(number) <= CNPJ_LENGTH and number.isalnum():
-        places.append(_JOB.c.cpf_cnpj.contains(number, autoescape=True))
-    return or_(*places)
+def _escaped(text: str) -> str:
+    """Return a text as LIKE looks for it literally, with `/` to escape by."""
+    return text.replace("/", "//").replace("%", "/%").replace("_", "/_")
+
+
+def _mentions(column: ColumnElement[str]) -> ColumnElement[bool]:
+    plain = func.lower(func.translate(column, _ACCENTED, _PLAIN))
+    return plain.contains(bindparam("words", type_=Text), escape="/")
+
+
+_CONDITIONS: dict[str, ColumnElement[bool]] = {
+    "creator": _JOB.c.creator_id == bindparam("creator"),
+    "statuses": _JOB.c.status.in_(bindparam("statuses", expanding=True)),
+    "priorities": _JOB.c.priority.in_(bindparam("priorities", expanding=True)),
+    "since": _JOB.c.date >= bindparam("since"),
+    "until": _JOB.c.date <= bindparam("until"),
+    "import_id": _JOB.c.import_id == bindparam("import_id"),
+    "words": or_(
+        _mentions(_JOB.c.title),
+        _mentions(_JOB.c.description),
+        _JOB.c.cpf_cnpj.contains(bindparam("number")),
+    ),
+}

@@ -15,7 +15,14 @@ _RUN = Base.metadata.tables["run"]
 _IMPORT = Base.metadata.tables["job_import"]
 _RESULT = Base.metadata.tables["result"]
 
-_ONE_JOB = select(_JOB).where(
+# What people see of a job, in this order; the rest is the ledger's own.
+JOB_FIELDS = (
+    *("id", "title", "description", "cpf_cnpj", "date", "priority", "status", "recurrence"),
+    *("creator_id", "creator_email", "created", "updated", "next_run_at", "paused"),
+)
+JOB_COLUMNS = tuple(_JOB.c[name] for name in JOB_FIELDS)
+
+_ONE_JOB = select(*JOB_COLUMNS).where(
     _JOB.c.id == bindparam("job_id"), _JOB.c.creator_id == bindparam("creator")
 )
 
@@ -118,7 +125,7 @@ def count_imports(connection: Connection, creator_id: str, seconds: int) -> int:
 
 
 def find_job(connection: Connection, job_id: int, creator_id: str) -> Row[Any] | None:
-    """Return a job of this creator, or None."""
+    """Return a job of this creator, its JOB_FIELDS, or None."""
     return connection.execute(_ONE_JOB, {"job_id": job_id, "creator": creator_id}).first()
 
 

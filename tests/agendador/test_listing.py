@@ -4,6 +4,8 @@ from urllib.parse import urlencode
 import pytest
 from sqlalchemy import Engine
 
+from agendador.schemas import JobOut
+from core.ledger.queries import JOB_FIELDS
 from tests.agendador.conftest import Caller
 from tests.agendador.ledgers import finish, job, queue
 from tests.people import alphanumeric_cnpj
@@ -147,3 +149,7 @@ def test_a_cursor_of_somebody_else_shows_only_ones_own(maria: Caller, joao: Call
     cursor = maria.get("/jobs?per_page=1").json["data"]["next_cursor"]
 
     assert listed(joao, cursor=cursor) == []
+
+
+def test_a_job_is_answered_with_the_fields_that_are_documented() -> None:
+    assert tuple(JobOut.model_fields) == JOB_FIELDS

@@ -1,6 +1,6 @@
 """What people do with jobs: create, edit, pause, run now, cancel, delete."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, text
 from core.ledger import recurrence
 from core.ledger.connection import JOB_CHANNEL
 from core.ledger.models import FINAL, Status
+from core.ledger.queries import JOB_FIELDS
 from core.ledger.transitions.mails import queue_finished_mail
 
 
@@ -36,6 +37,10 @@ class NoOccurrenceError(TransitionError):
     """The recurrence has no occurrence at or after the job's date."""
 
 
+class TooManyOpenError(TransitionError):
+    """As many of the creator's jobs as one may have open have not ended yet."""
+
+
 @dataclass(frozen=True)
 class NewJob:
     """A job as somebody asked for it; `date` is aware, `cpf_cnpj` has 14 characters."""
@@ -53,23 +58,32 @@ class NewJob:
     import_id: int | None = None
 
 
+_SHOWN = ", ".join(JOB_FIELDS)
+
+# One statement, so that it needs no transaction around it.
 _CREATE = text(f"""
-    WITH made AS (
+    WITH open AS (
+        SELECT FROM job WHERE creator_id = :creator_id
+        AND status IN ('created', 'queued', 'processing') LIMIT :max_open
+    ), made AS (
         INSERT INTO job (title, description, cpf_cnpj, date, priority, status, recurrence,
                          next_run_at, creator_id, creator_email, idempotency_key, request_id,
                          import_id)
-        VALUES (:title, :description, :cpf_cnpj, :date, :priority, 'created', :recurrence,
-                greatest(:date, now()), :creator_id, :creator_email, :idempotency_key, :request_id,
-                :import_id)
+        SELECT :title, :description, :cpf_cnpj, :date, :priority, 'created', :recurrence,
+               greatest(:date, now()), :creator_id, :creator_email, :idempotency_key, :request_id,
+               :import_id
+        WHERE :max_open IS NULL OR (SELECT count(*) FROM open) < :max_open
         ON CONFLICT (creator_id, idempotency_key) DO NOTHING
-        RETURNING id, next_run_at
+        RETURNING {_SHOWN}
     )
-    SELECT id, CASE WHEN next_run_at <= now() + interval '2 seconds'
-                    THEN pg_notify('{JOB_CHANNEL}', '') END
+    SELECT {_SHOWN}, CASE WHEN next_run_at <= now() + interval '2 seconds'
+                          THEN pg_notify('{JOB_CHANNEL}', '') END
     FROM made
 """)
 
-_FIND_BY_KEY = text("SELECT id FROM job WHERE creator_id = :creator_id AND idempotency_key = :key")
+_FIND_BY_KEY = text(f"""
+    SELECT {_SHOWN} FROM job WHERE creator_id = :creator_id AND idempotency_key = :idempotency_key
+""")
 
 _LOCK = text("SELECT * FROM job WHERE id = :id AND creator_id = :creator_id FOR NO KEY UPDATE")
 
@@ -130,18 +144,29 @@ _RUN_NOW = text(f"""
 
 
 def create_job(connection: Connection, new: NewJob) -> tuple[int, bool]:
-    """Insert a job and return its id and whether it is new.
+    """Insert a job and return its id and whether it is new; see `create_job_within`."""
+    job, is_new = create_job_within(connection, new, max_open=None)
+    return job.id, is_new
+
+
+def create_job_within(
+    connection: Connection, new: NewJob, max_open: int | None
+) -> tuple[Row[Any], bool]:
+    """Insert a job and return its JOB_FIELDS and whether it is new.
 
     A job that the same creator made with the same idempotency key is found instead of made twice.
     A date that has passed makes the job due now, after those that are due already; a recurring
-    job's becomes its first occurrence. Raises NoOccurrenceError.
+    job's becomes its first occurrence. Raises NoOccurrenceError, and TooManyOpenError when so many
+    jobs of the creator have not ended already.
     """
-    values = asdict(new) | {"date": first_date(new.recurrence, new.date)}
+    values = {**vars(new), "date": first_date(new.recurrence, new.date), "max_open": max_open}
     made = connection.execute(_CREATE, values).first()
     if made is not None:
-        return made.id, True
-    key = {"creator_id": new.creator_id, "key": new.idempotency_key}
-    return connection.execute(_FIND_BY_KEY, key).one().id, False
+        return made, True
+    found = connection.execute(_FIND_BY_KEY, values).first()
+    if found is None:
+        raise TooManyOpenError
+    return found, False
 
 
 def edit_job(connection: Connection, job_id: int, creator_id: str, changes: dict[str, Any]) -> None:
