@@ -12,6 +12,22 @@ import structlog
 
 from core.settings import Settings
 
+# What each of our own lines goes through. Loggers keep this very list, so changing what is in it
+# reaches those that have been used already.
+_PROCESSORS: list[Any] = []
+
+
+class _StandardError:
+    """Writes our own lines, each in one piece, past the machinery that libraries' lines need."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def write(self, line: str) -> None:
+        sys.stderr.write(f"{line}\n")
+
+    debug = info = warning = error = exception = critical = write
+
 
 def configure(settings: Settings, service: str) -> None:
     """Send all logs of this process, those of libraries too, to standard error.
@@ -19,34 +35,45 @@ def configure(settings: Settings, service: str) -> None:
     `service` is a field of every line. Calling it again replaces the earlier configuration.
     """
     structlog.reset_defaults()
+    level = logging.getLevelNamesMapping()[settings.log_level]
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.stdlib.ExtraAdder(),
     ]
+    renderers = _renderers(settings, service)
+    _PROCESSORS[:] = [_at_least(level), *shared, *renderers]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=_PROCESSORS,
+        logger_factory=_StandardError,
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_renderers(settings, service),
-            ],
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(settings.log_level)
+    root.setLevel(level)
     # pika tells of every connection attempt several times over; our own code tells it once.
     logging.getLogger("pika").setLevel(logging.CRITICAL)
+
+
+def _at_least(level: int) -> Any:
+    levels = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
+    levels["exception"] = logging.ERROR
+
+    def drop_lower(_: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+        if levels[method] < level:
+            raise structlog.DropEvent
+        return event
+
+    return drop_lower
 
 
 def _renderers(settings: Settings, service: str) -> list[Any]:
