@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,9 +10,9 @@ import pytest
 import requests
 
 from core.clock import utc_now
-from devstack import homes, ports, services
+from devstack import ports, services
 from devstack.registry import reserved
-from devstack.stack import PUBLIC_PORTS, Stack, new
+from devstack.stack import Stack
 from tests.clients import Inbox, Registry
 from tests.people import JOAO, MARIA, Person, cnpj
 from tests.waiting import wait_until
@@ -68,15 +67,6 @@ class Client:
             self.stack.address("inbox"), ports.LOOPBACK, self.stack.ports["smtp"]
         ).messages(self.email)
         return [mail.subject for mail in caught if mail.subject.endswith(f": {job['title']}")]
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with homes.throwaway("e2e") as home:
-        suite = new(home, dict(zip(PUBLIC_PORTS, ports.free(len(PUBLIC_PORTS)), strict=True)))
-        suite.up(without=("web", "cronjob"))
-        yield suite
-        suite.down()
 
 
 @pytest.fixture(scope="module")
