@@ -45,6 +45,7 @@ def test_a_run_may_be_claimed_before_its_confirm_is_noted(world: World) -> None:
     world.add()
     (run,) = world.take_due()
     assert len(world.claim(run.run_id)) == 1
+    assert world.run(run.run_id).queued_at <= world.run(run.run_id).started_at
 
 
 def test_a_run_that_a_live_worker_holds_is_not_claimed(world: World) -> None:

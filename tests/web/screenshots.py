@@ -118,10 +118,28 @@ def _live(stack: Stack) -> tuple[Account, dict[str, str]]:
         "resultados": "/resultados",
         "empresa": f"/empresas/{company['cpf_cnpj']}",
         "importar": "/importar",
+        "importar-andamento": f"/importar/{_import(maria)}",
         "conta": "/conta",
         "trocar-senha": "/conta/senha",
         "apagar-conta": "/conta/apagar",
     }
+
+
+def _import(maria: Account) -> int:
+    """Import a table of which most has ended, one row failed and some is yet to come."""
+    rows = [f"{cnpj(120 + n)};Loja {n + 1:02d};" for n in range(9)]
+    rows.append(f"{reserved.CAPTCHA};Loja 10;")
+    rows += [f"{cnpj(140 + n)};Loja {n + 11};31/12/2030 08:00" for n in range(5)]
+    table = "\n".join(["cnpj;titulo;data", *rows])
+    made = maria.call("POST", "/jobs/import", files={"file": table.encode()})
+    number: int = made["import_id"]
+
+    def ended() -> bool:
+        by_status = maria.call("GET", f"/imports/{number}")["by_status"]
+        return bool(by_status["processed"] + by_status["error"] == 10)
+
+    wait_until(ended, 60)
+    return number
 
 
 def _run(maria: Account, jobs: list[dict[str, object]]) -> None:
@@ -180,6 +198,7 @@ def _administer(stack: Stack) -> tuple[Account, dict[str, str]]:
     return ana, {
         "admin-usuarios": "/admin/usuarios",
         "admin-usuario": f"/admin/usuarios/{ana.tokens['id']}",
+        "admin-processos": "/admin/processos",
         "admin-filas": "/admin/filas",
         "admin-erros": "/admin/erros",
         "admin-erro": f"/admin/erros/{events[0]['id']}",

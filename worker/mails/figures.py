@@ -61,9 +61,11 @@ def money(text: str) -> str:
 
 
 def duration(milliseconds: int | None) -> str:
-    """Return a duration as `0,8 s`, `12 s` or `2 min 5 s`, or nothing for none."""
+    """Return a duration as `35 ms`, `0,8 s`, `12 s` or `2 min 5 s`, or nothing for none."""
     if milliseconds is None:
         return ""
+    if milliseconds < 100:  # noqa: PLR2004 (what would be 0,0 s)
+        return f"{milliseconds} ms"
     if milliseconds < 10_000:  # noqa: PLR2004 (below ten seconds a tenth still tells something)
         return f"{milliseconds / 1000:.1f} s".replace(".", ",")
     minutes, seconds = divmod(round(milliseconds / 1000), 60)

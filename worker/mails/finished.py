@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core import official_page
 from core.freshness import is_stale
 from worker.mails import company, figures, words
 from worker.mails.contexts import Finished, clip
@@ -31,6 +30,7 @@ def _success(run: Finished) -> RunLetter:
         tone="good",
         intro=_outcome(run, about, differences),
         advice="",
+        link=_page(run),
         differences=differences,
         sections=(*about, _story(run, state)),
         reason=REASON,
@@ -60,8 +60,8 @@ def _failure(run: Finished) -> RunLetter:
 
 
 def _page(run: Finished) -> str:
-    """Return where somebody can give the page that the run waits for, "" when it waits for none."""
-    if run.error_code not in official_page.WAITING or not run.web_url:
+    """Return the address of the consultation's page, "" where none is known."""
+    if not run.web_url or not run.job_id:
         return ""
     return f"{run.web_url.rstrip('/')}/consultas/{run.job_id}"
 

@@ -53,7 +53,7 @@ class Letter:
 class RunLetter(Letter):
     """The mail of one run of a job: it began, or it ended.
 
-    `link` is the address of the page where the advice can be followed, where there is one.
+    `link` is the address of the consultation's page, where there is one.
     """
 
     advice: str

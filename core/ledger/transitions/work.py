@@ -68,6 +68,8 @@ _CLAIM = Prepared(
         SET status = 'processing', attempt = run.attempt + 1, worker = :worker,
             lease_until = now() + :lease, next_attempt_at = NULL, error_code = NULL,
             error_detail = NULL,
+            -- The message may arrive before the dispatcher has noted that it was sent.
+            queued_at = coalesce(queued_at, now()),
             started_at = coalesce(started_at, now() + place * interval '1 microsecond')
         FROM asked
         WHERE run.id = ANY(:run_ids) AND run.id = asked.id

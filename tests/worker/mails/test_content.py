@@ -198,8 +198,17 @@ def test_a_run_that_waits_for_a_person_leads_to_its_page() -> None:
         (link,) = html.document_fromstring(source(message)).xpath("//a")
         assert link.get("href") == address
         assert "python -m worker assisted" in plain(message) or code != "captcha"
-    other = mail("finished", failed("unavailable", web_url="https://agendador.example/"))
-    assert "agendador.example" not in plain(other) + source(other)
+
+
+def test_who_gets_the_end_of_a_consultation_is_led_to_its_page() -> None:
+    message = mail("finished", {**FINISHED, "web_url": "https://agendador.example"})
+    address = f"https://agendador.example/consultas/{FINISHED['job_id']}"
+    assert f"Página da consulta: {address}\n" in plain(message)
+    (link,) = html.document_fromstring(source(message)).xpath("//a")
+    assert link.get("href") == address
+
+    nowhere = mail("finished", {**FINISHED, "web_url": ""})
+    assert "Página da consulta" not in plain(nowhere)
 
 
 def test_cancelled_run_is_told_as_such_and_not_as_an_error() -> None:
