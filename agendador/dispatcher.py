@@ -1,7 +1,8 @@
 """The dispatcher: takes due jobs from the ledger and publishes their runs to RabbitMQ.
 
 Any number may run at once. The database is the truth: a run is `queued` only after the broker has
-confirmed its message, and a message that is lost is published again when its lease ends.
+confirmed its message, and a message that is lost is published again when its lease ends. While the
+broker confirms one batch the next one is taken, so neither it nor the database waits for the other.
 """
 
 import threading
@@ -9,6 +10,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -33,6 +35,8 @@ CONFIRM_TIMEOUT_SECONDS = 5.0
 RETRY_DELAY = timedelta(seconds=1)
 STRANDED_SECONDS = 0.5
 STRANDED_BATCH = 500
+# What is unconfirmed after this at the end is published again by another dispatcher.
+CLOSE_SECONDS = 2.0
 
 log = logs.logger(__name__)
 
@@ -42,12 +46,16 @@ class Dispatcher:
 
     def __init__(self, settings: AgendadorSettings) -> None:
         self._settings = settings
-        self._engine = ledger.engine(settings, "dispatcher")
+        self._engine = ledger.single(
+            ledger.engine(settings, "dispatcher", checked=False, by_index=True)
+        )
         self._listener = ledger.Listener(settings, "dispatcher", [ledger.JOB_CHANNEL])
         self._publisher = Publisher(settings, "dispatcher")
         self._heartbeat = Heartbeat(settings.heartbeat_file)
         self._presence = Presence("dispatch")
         self._stranded_at = 0.0
+        # What was handed to the publisher and the ledger does not know to be queued.
+        self._sent: list[tuple[Row[Any], Future[None]]] = []
         self._unpublished: set[uuid.UUID] = set()
 
     def run(self, stopping: threading.Event) -> None:
@@ -64,7 +72,9 @@ class Dispatcher:
                 else:
                     log.exception("dispatcher_failed")
                 more = stopping.wait(POLL_SECONDS)
-        self._publisher.close()
+        with suppress(*ledger.ERRORS):
+            self._settle(len(self._sent))
+        self._publisher.close(CLOSE_SECONDS)
         self._listener.close()
         self._presence.leave(self._engine)
         self._engine.dispose()
@@ -79,9 +89,9 @@ class Dispatcher:
         """Publish what there is to publish now and tell whether there may be more."""
         # Jobs stay due in the ledger while the broker is away, where they can still be changed.
         if not self._publisher.wait_connected(POLL_SECONDS):
+            self._settle(len(self._sent))
             return False
         self._heartbeat.beat()
-        self._presence.tell(self._engine)
         if time.monotonic() >= self._stranded_at:
             self._look_after_stranded()
             self._stranded_at = time.monotonic() + STRANDED_SECONDS
@@ -92,7 +102,11 @@ class Dispatcher:
             due = dispatch.take_due(
                 connection, self._settings.dispatch_window, self._settings.ageing
             )
-        return bool(due) and self._publish(due)
+        before = len(self._sent)
+        self._send(due)
+        # A full batch is noted after the next one was taken, which is when the broker confirmed it.
+        is_full = len(due) == dispatch.BATCH
+        return self._settle(before if is_full else len(self._sent)) and bool(due)
 
     def _look_after_stranded(self) -> None:
         with self._engine.begin() as connection:
@@ -105,7 +119,8 @@ class Dispatcher:
             stranded = dispatch.take_stranded(connection, STRANDED_BATCH, self._settings.ageing)
         if stranded:
             log.info("republishing", runs=len(stranded))
-            self._publish(stranded)
+            self._send(stranded)
+            self._settle(len(self._sent))
 
     def _queue_depth(self) -> int:
         name = self._settings.broker_namespace + topology.JOB_CREATED
@@ -116,33 +131,34 @@ class Dispatcher:
             return 0
         return int(declared.method.message_count)
 
-    def _publish(self, runs: Sequence[Row[Any]]) -> bool:
-        """Publish runs and note which the broker confirmed; tells whether all were."""
-        sent = [(run, self._send(run)) for run in runs]
+    def _send(self, runs: Sequence[Row[Any]]) -> None:
+        """Hand the messages of runs to the publisher."""
+        for run in runs:
+            try:
+                future = self._publisher.publish(_message(run))
+            except BufferFullError as exc:
+                future = Future()
+                future.set_exception(exc)
+            self._sent.append((run, future))
+
+    def _settle(self, count: int) -> bool:
+        """Note which of the first `count` sent runs the broker confirmed; tells whether all."""
+        sent = self._sent[:count]
+        if not sent:
+            return True
         wait([future for _, future in sent], timeout=CONFIRM_TIMEOUT_SECONDS)
-        confirmed: list[uuid.UUID] = []
-        failed: dict[uuid.UUID, str] = {}
-        for run, future in sent:
-            reason = _failure(future)
-            if reason is None:
-                confirmed.append(run.run_id)
-            else:
-                failed[run.run_id] = reason
+        reasons = {run.run_id: _failure(future) for run, future in sent}
+        confirmed = [run_id for run_id, reason in reasons.items() if reason is None]
+        failed = [(run, reason) for run, _ in sent if (reason := reasons[run.run_id]) is not None]
         with self._engine.begin() as connection:
             if confirmed:
                 dispatch.mark_queued(connection, confirmed)
             if failed:
-                dispatch.hand_back_unpublished(connection, list(failed), RETRY_DELAY)
-        self._report([(run, failed[run.run_id]) for run in runs if run.run_id in failed])
+                unpublished = [run.run_id for run, _ in failed]
+                dispatch.hand_back_unpublished(connection, unpublished, RETRY_DELAY)
+        self._report(failed)
+        del self._sent[:count]
         return not failed
-
-    def _send(self, run: Row[Any]) -> "Future[None]":
-        try:
-            return self._publisher.publish(_message(run))
-        except BufferFullError as exc:
-            future: Future[None] = Future()
-            future.set_exception(exc)
-            return future
 
     def _report(self, failed: Sequence[tuple[Row[Any], str]]) -> None:
         """Tell of each run that could not be published once, until all can be again."""
