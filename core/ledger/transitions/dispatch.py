@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from core.ledger.models import MAX_PRIORITY
+from core.ledger.prepared import Prepared
 from core.ledger.transitions import PUBLISH_LEASE, QUEUE_LEASE
 
 # How many runs are taken in one transaction.
@@ -38,7 +39,9 @@ _JOB_OF_RUN = "SELECT creator_id, priority FROM job WHERE id = job_id LIMIT 1"
 # first come first served within a priority, and at which level that alone would fill the batch;
 # where that leaves jobs of this level unseen, each user's first ones, found by skipping from user
 # to user in an index; whose turn it is.
-_TAKE_DUE = text(f"""
+_TAKE_DUE = Prepared(
+    "take_due",
+    f"""
     WITH RECURSIVE outstanding AS MATERIALIZED (
         SELECT run.priority AS level, job.creator_id, job.priority
         FROM run CROSS JOIN LATERAL ({_JOB_OF_RUN}) AS job
@@ -142,8 +145,13 @@ _TAKE_DUE = text(f"""
     SELECT job.*, run.id AS run_id, run.attempt + 1 AS attempt
     FROM (SELECT * FROM made UNION ALL SELECT * FROM again) AS run
     JOIN (SELECT {_MESSAGE_COLUMNS}, level, place FROM due AS job) AS job ON job.id = run.job_id
-    ORDER BY place
-""")
+    ORDER BY place""",
+    window="int",
+    batch="int",
+    ahead="int",
+    ageing="interval",
+    lease="interval",
+)
 
 # A message cannot be given another priority: it is published once more, and the claim decides.
 _TAKE_STRANDED = text(f"""
@@ -179,19 +187,23 @@ _TAKE_STRANDED = text(f"""
     ORDER BY level DESC, run.created
 """)
 
-_MARK_QUEUED = text("""
+_MARK_QUEUED = Prepared(
+    "mark_queued",
+    """
     WITH locked AS MATERIALIZED (
         SELECT job.id FROM job JOIN run ON run.job_id = job.id
-        WHERE run.id = ANY(CAST(:run_ids AS uuid[])) ORDER BY job.id FOR NO KEY UPDATE OF job
+        WHERE run.id = ANY(:run_ids) ORDER BY job.id FOR NO KEY UPDATE OF job
     ), marked AS (
         UPDATE run SET status = 'queued', queued_at = coalesce(queued_at, now()),
                        lease_until = now() + :lease
-        WHERE id = ANY(CAST(:run_ids AS uuid[])) AND job_id IN (SELECT id FROM locked)
+        WHERE id = ANY(:run_ids) AND job_id IN (SELECT id FROM locked)
           AND status IN ('created', 'queued')
         RETURNING job_id
     )
-    UPDATE job SET status = 'queued' FROM marked WHERE job.id = marked.job_id
-""")
+    UPDATE job SET status = 'queued' FROM marked WHERE job.id = marked.job_id RETURNING job.id""",
+    run_ids="uuid[]",
+    lease="interval",
+)
 
 # Leases are no change of state: a run that another transaction holds is being moved on, so these
 # pass it over. They would have to lock its job first to wait for it.
@@ -226,7 +238,7 @@ def take_due(connection: Connection, window: int, ageing: timedelta) -> Sequence
     """
     batch = min(window, BATCH)
     values = {"window": window, "batch": batch, "ahead": 2 * batch, "ageing": ageing}
-    return connection.execute(_TAKE_DUE, values | {"lease": PUBLISH_LEASE}).all()
+    return _TAKE_DUE.run(connection, values | {"lease": PUBLISH_LEASE})
 
 
 def take_stranded(connection: Connection, limit: int, ageing: timedelta) -> Sequence[Row[Any]]:
@@ -242,7 +254,7 @@ def take_stranded(connection: Connection, limit: int, ageing: timedelta) -> Sequ
 
 def mark_queued(connection: Connection, run_ids: Sequence[uuid.UUID]) -> None:
     """Note that the broker confirmed the messages of these runs."""
-    connection.execute(_MARK_QUEUED, {"run_ids": list(run_ids), "lease": QUEUE_LEASE})
+    _MARK_QUEUED.run(connection, {"run_ids": list(run_ids), "lease": QUEUE_LEASE})
 
 
 def hand_back_unpublished(
