@@ -8,10 +8,12 @@ import shutil
 import tempfile
 from typing import Any
 
-worker_class = "gthread"
+worker_class = "core.patient.PatientWorker"
 threads = 8
+# Slow connections cost no thread, so there may be many of them.
+worker_connections = 2_000
 timeout = 30
-graceful_timeout = 8
+graceful_timeout = 6
 keepalive = 65
 max_requests = 100_000
 max_requests_jitter = 10_000

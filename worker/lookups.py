@@ -40,7 +40,7 @@ TURN_SECONDS = 1.0
 # How long a finished run may wait for others, to be settled with them.
 LINGER_SECONDS = 0.01
 RECONNECT_SECONDS = 1.0
-SHUTDOWN_SECONDS = 8.0
+SHUTDOWN_SECONDS = 6.0
 RENEW_SECONDS = WORK_LEASE.total_seconds() / 3
 # What an attempt may take beside the sources' own timeouts: parsing, and asking the guard.
 SPARE_SECONDS = 60.0
