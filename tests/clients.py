@@ -92,6 +92,10 @@ class Registry:
         log: list[dict[str, Any]] = requests.get(f"{self.url}/_log", timeout=TIMEOUT_SECONDS).json()
         return [entry for entry in log if cnpj is None or entry["cnpj"] == cnpj]
 
+    def asked(self) -> list[str]:
+        """Return the CNPJ of each request, without punctuation, oldest first."""
+        return ["".join(filter(str.isalnum, entry["cnpj"])) for entry in self.requests()]
+
     def behave(self, *, delay_ms: int = 0, status: int = 200) -> None:
         """Make every page slow or failing, or normal again."""
         requests.put(

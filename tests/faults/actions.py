@@ -5,12 +5,12 @@ import random
 import threading
 import time
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pika.exceptions
 import psutil
@@ -19,8 +19,11 @@ import requests
 
 from core.broker import topology
 from devstack.process import DevstackError, Program
-from tests.faults.plan import SERVICES, Fault
+from devstack.servers import start_together
+from tests.faults import impostor
+from tests.faults.plan import EVERYTHING, SERVICES, Fault
 from tests.faults.suite import Suite
+from tests.proxy import Proxy
 from tests.queues import put
 
 T = TypeVar("T")
@@ -29,6 +32,12 @@ AT_ONCE = 16
 REPEATED_RUNS = 3
 TRIES = 60
 DEFAULT_WATERMARK = "0.4"
+DEFAULT_DISK_FREE = "50MB"
+# More than any machine has.
+NO_DISK = "1000000GB"
+DELAY_SECONDS = 0.1
+# What the mail catcher says when it has taken a mail; and what a door says in its place.
+TAKEN = b"250 2.0.0 OK: kept"
 SLOW_MS = 1_500
 GARBAGE = (
     b"not json",
@@ -38,6 +47,7 @@ GARBAGE = (
     b'{"id": 1, "title": "of an older shape"}',
     b'{"run_id": "' + b"x" * 10_000_000 + b'"}',
 )
+OTHER_SHAPES: tuple[dict[str, Any], ...] = ({}, {"version": 9, "attempt": "first", "cpf_cnpj": []})
 BROKER_ERRORS = (pika.exceptions.AMQPError, OSError)
 DATABASE_ERRORS = (psycopg2.InterfaceError, psycopg2.DatabaseError)
 
@@ -64,8 +74,11 @@ class Faults:
     happened: list[Happened] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
     died: list[str] = field(default_factory=list)
+    # What a registry that was stopped since had noted.
+    asked: Counter[str] = field(default_factory=Counter)
     # How long each service took at most from SIGTERM to its end.
     stops: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    _impostors: dict[str, int] = field(default_factory=impostor.start)
     _locks: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
 
     def run(self, plan: list[Fault]) -> None:
@@ -78,7 +91,10 @@ class Faults:
 
     def mend(self) -> None:
         """Let everything work again; note what had ended without being told to."""
+        for door in self.suite.network.doors.values():
+            door.mend()
         with suppress(DevstackError):
+            self.suite.control("set_disk_free_limit", DEFAULT_DISK_FREE)
             self.suite.control("set_vm_memory_high_watermark", DEFAULT_WATERMARK)
         for name in self.suite.died():
             self.died.append(name)
@@ -87,7 +103,7 @@ class Faults:
         self.suite.registry.behave()
 
     def _make(self, fault: Fault) -> None:
-        with self._locks[fault.target]:
+        with self._alone(fault):
             noted = Happened(fault, time.time())
             self.happened.append(noted)
             try:
@@ -99,26 +115,43 @@ class Faults:
             noted.ended = time.time()
 
     @contextmanager
+    def _alone(self, fault: Fault) -> Iterator[None]:
+        """Keep other faults from the target meanwhile."""
+        targets = SERVICES if fault.target == EVERYTHING else (fault.target,)
+        with ExitStack() as held:
+            for target in targets:
+                held.enter_context(self._locks[target])
+            yield
+
+    @contextmanager
     def _killed(self, fault: Fault) -> Iterator[None]:
-        program = self._running(fault)
+        program = self._running(fault.target)
         program.kill()
         yield
         program.start()
 
     @contextmanager
     def _stopped(self, fault: Fault) -> Iterator[None]:
-        program = self._running(fault)
-        asked = time.monotonic()
-        program.stop()
-        if fault.target in SERVICES:
-            self.stops[fault.target] = max(self.stops[fault.target], time.monotonic() - asked)
+        names = SERVICES if fault.target == EVERYTHING else (fault.target,)
+        programs = [self._running(name) for name in names]
+        if fault.target == "registry":
+            self.asked += Counter(self.suite.registry.asked())
+        with ThreadPoolExecutor(len(programs)) as pool:
+            list(pool.map(self._stop, programs))
         yield
-        program.start()
+        start_together(programs)
 
-    def _running(self, fault: Fault) -> Program:
-        program = self.suite.programs[fault.target]
+    def _stop(self, program: Program) -> None:
+        told = time.monotonic()
+        program.stop()
+        if program.name in SERVICES:
+            seconds = time.monotonic() - told
+            self.stops[program.name] = max(self.stops[program.name], seconds)
+
+    def _running(self, name: str) -> Program:
+        program = self.suite.programs[name]
         if program.process() is None:
-            self.died.append(fault.target)
+            self.died.append(name)
         return program
 
     @contextmanager
@@ -144,6 +177,28 @@ class Faults:
         self.suite.control("set_vm_memory_high_watermark", DEFAULT_WATERMARK)
 
     @contextmanager
+    def _disk_full(self, _fault: Fault) -> Iterator[None]:
+        self.suite.control("set_disk_free_limit", NO_DISK)
+        yield
+        self.suite.control("set_disk_free_limit", DEFAULT_DISK_FREE)
+
+    @contextmanager
+    def _line(self, fault: Fault, disturb: Callable[[Proxy], None]) -> Iterator[None]:
+        door = self.suite.network.doors[fault.target]
+        disturb(door)
+        yield
+        door.mend()
+
+    @contextmanager
+    def _impostor(self, fault: Fault) -> Iterator[None]:
+        """Let another server answer in the registry's place."""
+        door = self.suite.network.doors[fault.target]
+        registry = door.target
+        door.lead_to(self._impostors[fault.kind])
+        yield
+        door.lead_to(registry)
+
+    @contextmanager
     def _queue_deleted(self, _fault: Fault) -> Iterator[None]:
         self.suite.control("delete_queue", topology.JOB_CREATED)
         yield
@@ -151,8 +206,14 @@ class Faults:
 
     @contextmanager
     def _repeated(self, _fault: Fault) -> Iterator[None]:
-        """Publish the messages of some runs once more, and one of a run that does not exist."""
-        bodies = [json.dumps({"run_id": str(run)}).encode() for run in self._some_runs()]
+        """Publish the messages of some runs once more, and one of a run that does not exist.
+
+        As an older or a newer release would: with less in them, or with more.
+        """
+        bodies = [
+            json.dumps({"run_id": str(run)} | self.chance.choice(OTHER_SHAPES)).encode()
+            for run in self._some_runs()
+        ]
         for body in [*bodies, json.dumps({"run_id": str(uuid.uuid4())}).encode()]:
             self._publish(body)
         yield
@@ -197,10 +258,25 @@ ACTIONS: dict[str, Callable[[Faults, Fault], AbstractContextManager[None]]] = {
     "delete_queue": Faults._queue_deleted,
     "repeat": Faults._repeated,
     "garbage": Faults._garbage,
+    "disk": Faults._disk_full,
+    "cut": lambda faults, fault: faults._line(fault, Proxy.cut),
+    "mute": lambda faults, fault: faults._line(fault, Proxy.mute),
+    "delay": lambda faults, fault: faults._line(fault, _delay),
+    "last_words": lambda faults, fault: faults._line(fault, _silence),
+    **dict.fromkeys(impostor.ANSWERS, Faults._impostor),
     "slow": lambda faults, _: faults._registry(delay_ms=SLOW_MS),
     "fail": lambda faults, _: faults._registry(status=500),
     "refuse": lambda faults, _: faults._registry(status=429),
 }
+
+
+def _delay(door: Proxy) -> None:
+    door.delay = DELAY_SECONDS
+
+
+def _silence(door: Proxy) -> None:
+    """Let the mail server die, as its client sees it, in the moment in which it took a mail."""
+    door.last_words = TAKEN
 
 
 def _try(action: Callable[[], T], errors: tuple[type[Exception], ...]) -> T:

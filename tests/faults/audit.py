@@ -17,68 +17,30 @@ from core.broker import topology
 from devstack.services import FLASK_AGENDADOR
 from tests.faults.actions import GARBAGE, Faults, Happened
 from tests.faults.load import Load
+from tests.faults.network import SIDES, line
+from tests.faults.plan import EVERYTHING
+from tests.faults.questions import ATTEMPTS, FIGURES, NOT_UNDERSTOOD, UNFINISHED, WRONG
 from tests.faults.suite import Suite
 from tests.queues import take
+from worker.mailer import NOTE_MAILS
 
 POLL_SECONDS = 0.5
 # A mailer notes a mail this soon after the server took it, unless the database is away.
 NOTED_SECONDS = 2.0
 
-# Whose death can hide that a mail was taken, how that is counted, and of how many mails at most.
-IN_FLIGHT = {"inbox": ("server", 2), "mailer": ("mailer", 1), "mailer-2": ("mailer", 1)}
-
-UNFINISHED = """
-    SELECT (SELECT count(*) FROM job WHERE status NOT IN ('processed', 'error', 'cancelled'))
-         + (SELECT count(*) FROM run WHERE status NOT IN ('processed', 'error', 'cancelled'))
-         + (SELECT count(*) FROM mail WHERE sent_at IS NULL AND failed_at IS NULL)
-"""
-# Each finds rows that must not exist.
-WRONG = {
-    "jobs not final": """
-        SELECT id FROM job WHERE status NOT IN ('processed', 'error', 'cancelled')""",
-    "runs not final": """
-        SELECT id FROM run WHERE status NOT IN ('processed', 'error', 'cancelled')""",
-    "jobs that are final without exactly one run": """
-        SELECT job.id FROM job LEFT JOIN run ON run.job_id = job.id
-        GROUP BY job.id HAVING count(run.id) <> 1""",
-    "jobs whose state is not their run's": """
-        SELECT job.id FROM job JOIN run ON run.job_id = job.id WHERE run.status <> job.status""",
-    "processed runs without exactly one result": """
-        SELECT run.id FROM run LEFT JOIN result ON result.run_id = run.id
-        WHERE run.status = 'processed' GROUP BY run.id HAVING count(result.id) <> 1""",
-    "results of runs that were not processed": """
-        SELECT result.id FROM result JOIN run ON run.id = result.run_id
-        WHERE run.status <> 'processed'""",
-    "results of another company": """
-        SELECT result.id FROM result JOIN job ON job.id = result.job_id
-        WHERE result.cnpj <> job.cpf_cnpj""",
-    "started runs without exactly one start mail": """
-        SELECT run.id FROM run LEFT JOIN mail ON mail.key = 'run:' || run.id || ':started'
-        WHERE run.started_at IS NOT NULL AND mail.id IS NULL""",
-    "ended runs without exactly one end mail": """
-        SELECT run.id FROM run LEFT JOIN mail ON mail.key = 'run:' || run.id || ':finished'
-        WHERE run.finished_at IS NOT NULL AND mail.id IS NULL""",
-    "mails that were not sent": "SELECT key FROM mail WHERE sent_at IS NULL",
-    "mails of no run": """
-        SELECT key FROM mail WHERE split_part(key, ':', 2) NOT IN (SELECT id::text FROM run)""",
-    "good companies that ended in error": """
-        SELECT job.id, run.error_code, run.error_detail FROM run JOIN job ON job.id = run.job_id
-        WHERE run.status = 'error' AND job.cpf_cnpj NOT LIKE '9999%'
-          AND run.error_code <> 'attempts_exhausted'""",
+# What can hide that a mail was taken, how that is counted, and of how many mails at most.
+IN_FLIGHT = {
+    ("kill", "inbox"): ("server", 2),
+    ("stop", "inbox"): ("server", 2),
+    ("stop", EVERYTHING): ("mailer", 2 * NOTE_MAILS),
+    **{("kill", name): ("mailer", NOTE_MAILS) for name in ("mailer", "mailer-2")},
+    **{("stop", name): ("mailer", NOTE_MAILS) for name in ("mailer", "mailer-2")},
+    **{("cut", line("smtp", side)): ("network", 1) for side in SIDES},
+    # Each of its mails comes again, until it ends.
+    **{("last_words", line("smtp", side)): ("network", 1000) for side in SIDES},
 }
-FIGURES = {
-    "jobs": "SELECT count(*) FROM job",
-    "processed": "SELECT count(*) FROM job WHERE status = 'processed'",
-    "error": "SELECT count(*) FROM job WHERE status = 'error'",
-    "exhausted": "SELECT count(*) FROM run WHERE error_code = 'attempts_exhausted'",
-    "results": "SELECT count(*) FROM result",
-    "runs claimed more than once": "SELECT count(*) FROM run WHERE attempt > 1",
-    "longest wait of a mail (s)": """
-        SELECT coalesce(max(extract(epoch FROM sent_at - created))::int, 0) FROM mail""",
-    "longest way of a job (s)": """
-        SELECT coalesce(max(extract(epoch FROM run.finished_at - job.created))::int, 0)
-        FROM run JOIN job ON job.id = run.job_id""",
-}
+# While one of these lasts, a mailer cannot hear or note that a mail was taken.
+DEAF = ("postgres", *(line(server, side) for server in ("postgres", "smtp") for side in SIDES))
 
 
 @dataclass
@@ -113,9 +75,13 @@ def check(suite: Suite, load: Load, faults: Faults) -> Verdict:
         verdict.require(name, _rows(suite, question))
     verdict.figures = {name: _rows(suite, query)[0][0] for name, query in FIGURES.items()}
     _check_accepted(suite, load, verdict)
+    _check_rubbish(suite, faults, verdict)
+    _check_source(suite, faults, verdict)
     _check_mails(suite, faults, verdict)
     _check_queues(suite, verdict)
     verdict.require("processes that ended by themselves", faults.died)
+    late = [f"{name}: {seconds:.1f} s" for name, seconds in faults.stops.items() if seconds > 10]
+    verdict.require("processes that ended later than 10 s after SIGTERM", late)
     _attempt(verdict, "people cannot log in again", load.log_in_again)
     return verdict
 
@@ -126,6 +92,37 @@ def _check_accepted(suite: Suite, load: Load, verdict: Verdict) -> None:
     verdict.require("accepted jobs that are lost or are another", lost)
     verdict.require("jobs that the API did not accept in three minutes", load.given_up)
     verdict.require("jobs that nobody sent", sorted(jobs.keys() - load.accepted.keys()))
+
+
+def _check_rubbish(suite: Suite, faults: Faults, verdict: Verdict) -> None:
+    """Excuse pages that were not understood while rubbish came in the registry's place."""
+    times = [one for one in faults.happened if one.fault.kind == "rubbish"]
+    found = _rows(suite, NOT_UNDERSTOOD)
+    verdict.figures["not understood: rubbish"] = len(found)
+    unexplained = [
+        job
+        for job, at in found
+        if not any(one.began <= at <= one.ended + NOTED_SECONDS for one in times)
+    ]
+    verdict.require("good companies that were not understood", unexplained)
+
+
+def _check_source(suite: Suite, faults: Faults, verdict: Verdict) -> None:
+    """Compare how often each company was asked for, as the source noted it, with its attempts.
+
+    Only a worker that was told to stop may have asked and handed the attempt back uncounted.
+    """
+    asked = faults.asked + Counter(suite.registry.asked())
+    attempts = dict(_rows(suite, ATTEMPTS))
+    handed_back = sum(one.fault.kind == "stop" for one in faults.happened)
+    verdict.figures["source: questions, companies"] = f"{asked.total()}, {len(asked)}"
+    found = [
+        f"{cnpj}: {asked[cnpj]} times in {attempts[cnpj]} attempts"
+        for cnpj in attempts
+        if asked[cnpj] > attempts[cnpj] + handed_back
+    ]
+    verdict.require("companies asked for more often than was tried", found)
+    verdict.require("questions that nobody had", sorted(asked.keys() - attempts.keys()))
 
 
 def _check_mails(suite: Suite, faults: Faults, verdict: Verdict) -> None:
@@ -146,6 +143,7 @@ def _check_mails(suite: Suite, faults: Faults, verdict: Verdict) -> None:
         "mails": sum(map(len, came.values())),
         "mails twice, server died": excuses["server"],
         "mails twice, mailer died": excuses["mailer"],
+        "mails twice, network cut": excuses["network"],
         "mails twice, unexplained": excuses["none"],
     }
 
@@ -153,23 +151,28 @@ def _check_mails(suite: Suite, faults: Faults, verdict: Verdict) -> None:
 def _excuse(moment: float, happened: list[Happened], used: Counter[int]) -> str | None:
     """Say which death hid from the ledger that a mail was taken at this moment.
 
-    A mail server may die after it took the mail and before it said so; a mailer after that and
-    before it wrote it down, which it cannot while the database is away. A death hides no more
-    than was in flight: one mail of a mailer, one of each mailer at a server; `used` counts them.
+    A mail server, or the line to it, may die after it took the mail and before it said so; a
+    mailer after that and before it wrote it down, which it cannot while the database is away. A
+    death hides no more than was in flight; `used` counts them.
     """
     until = moment + NOTED_SECONDS
     for away in happened:
-        if away.fault.target == "postgres" and away.began <= until and away.ended >= moment:
+        if away.fault.target in DEAF and away.began <= until and away.ended >= moment:
             until = max(until, away.ended + NOTED_SECONDS)
     for one in happened:
-        if one.fault.kind not in {"kill", "stop"} or one.began > until or one.come < moment:
+        if one.began > until or _over(one) < moment:
             continue
-        cause, most = IN_FLIGHT.get(one.fault.target, ("", 0))
+        cause, most = IN_FLIGHT.get((one.fault.kind, one.fault.target), ("", 0))
         told_in_time = one.fault.kind == "stop" and until == moment + NOTED_SECONDS
         if used[id(one)] < most and not (cause == "mailer" and told_in_time):
             used[id(one)] += 1
             return cause
     return None
+
+
+def _over(one: Happened) -> float:
+    """Return when a fault can hide nothing more: a death when it has come to pass."""
+    return one.come if one.fault.kind in {"kill", "stop"} else one.ended
 
 
 def _check_queues(suite: Suite, verdict: Verdict) -> None:

@@ -5,10 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from tests.faults.impostor import ANSWERS
+from tests.faults.network import LINES, SIDES, line
+
 SERVICES = (
     *("users", "agendador", "agendador-2", "dispatcher", "dispatcher-2"),
     *("worker", "worker-2", "mailer", "mailer-2"),
 )
+# All of them at once.
+EVERYTHING = "everything"
 # Each kind of fault with what it can happen to. `kill` is SIGKILL, `stop` the orderly signal (a
 # fast shutdown of PostgreSQL), `freeze` SIGSTOP and SIGCONT: a process or server that hangs.
 CHOICES = (
@@ -20,16 +25,23 @@ CHOICES = (
     *(("stop_app", "rabbitmq"), ("alarm", "rabbitmq"), ("delete_queue", "rabbitmq")),
     *(("repeat", "rabbitmq"), ("garbage", "rabbitmq")),
     *(("slow", "registry"), ("fail", "registry"), ("refuse", "registry")),
+    *((kind, name) for kind in ("cut", "delay", "mute") for name in LINES),
+    *((kind, line("registry", side)) for kind in ANSWERS for side in SIDES),
+    *(("last_words", line("smtp", side)) for side in SIDES),
+    *(("disk", "rabbitmq"), ("stop", EVERYTHING)),
 )
 # Those after which the suite is quiet again within half a minute: no lease, no circuit breaker
 # and no put-off mail has to be waited for.
 QUICK = (
     *(("kill", name) for name in SERVICES if not name.startswith("mailer")),
     *(("stop", name) for name in SERVICES),
+    ("stop", EVERYTHING),
     *(("kill", name) for name in ("rabbitmq", "postgres")),
     *(("stop", name) for name in ("postgres", "mongo")),
     *(("stop_app", "rabbitmq"), ("alarm", "rabbitmq")),
     *(("repeat", "rabbitmq"), ("garbage", "rabbitmq"), ("slow", "registry")),
+    *(("cut", line(server)) for server in ("postgres", "rabbitmq", "mongo")),
+    *(("delay", line(server)) for server in ("postgres", "rabbitmq")),
 )
 SHORTEST_SECONDS = 0.2
 LONGEST_SECONDS = 5.0

@@ -21,6 +21,7 @@ def add(page: Path, seed: int, faults: int, verdict: Verdict) -> None:
         len(verdict.wrong),
         figures["mails twice, server died"],
         figures["mails twice, mailer died"],
+        figures["mails twice, network cut"],
         figures["mails twice, unexplained"],
         figures["quiet after (s)"],
     )

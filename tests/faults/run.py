@@ -42,6 +42,8 @@ def perform(
         made.mend()
         loaded = time.monotonic() - began
         quiet = audit.wait_for_quiet(running, quiet_seconds)
+        running.summarise_twice()
+        audit.wait_for_quiet(running, quiet_seconds)
         verdict = audit.check(running, load, made)
         verdict.figures |= {
             "accepted": len(load.accepted),

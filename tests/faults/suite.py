@@ -1,6 +1,7 @@
 """The suite of a run: two of every process that may run twice, on servers of its own."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -13,9 +14,12 @@ from devstack.servers import PORTS, require_answer, start_together
 from devstack.services import _require_heartbeat
 from devstack.stack import PUBLIC_PORTS, Stack
 from tests.clients import Broker, Registry
+from tests.faults import network
+from tests.faults.network import SECOND, Network
 
 NOT_NEEDED = ("web", "cronjob")
-SECOND_API = "agendador-2"
+SERVERS = ("postgres", "mongo", "epmd", "rabbitmq", "inbox", "registry")
+SECOND_API = f"agendador{SECOND}"
 TWICE = ("dispatcher", "worker", "mailer")
 
 
@@ -34,8 +38,17 @@ class Suite:
     def programs(self) -> dict[str, Program]:
         """Every process and server by name."""
         first = {n: p for n, p in self.stack.programs().items() if n not in NOT_NEEDED}
-        second = {f"{name}-2": self._second(first[name]) for name in TWICE}
-        return {**first, SECOND_API: self._second_api(first["agendador"]), **second}
+        second = {f"{name}{SECOND}": self._second(first[name]) for name in TWICE}
+        every = {**first, SECOND_API: self._second_api(first["agendador"]), **second}
+        return {
+            name: program if name in SERVERS else self.network.lead(program)
+            for name, program in every.items()
+        }
+
+    @cached_property
+    def network(self) -> Network:
+        """The lines between the processes and the servers."""
+        return network.between(self.stack)
 
     @property
     def apis(self) -> tuple[str, str]:
@@ -59,7 +72,7 @@ class Suite:
 
     def up(self) -> None:
         """Start everything and wait until it is ready."""
-        self.stack.up(without=NOT_NEEDED)
+        self.stack.up(without=[service.name for service in services.SERVICES])
         start_together(self.programs.values())
 
     def control(self, *arguments: str) -> str:
@@ -69,6 +82,11 @@ class Suite:
     def create_queues(self) -> None:
         """Make the queues that are missing."""
         self.stack.run(services.CREATE_QUEUES)
+
+    def summarise_twice(self) -> None:
+        """Let two cronjobs make the summaries of the day at the same time."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self.stack.run, [services.SUMMARY] * 2))
 
     def died(self) -> list[str]:
         """Return the processes that do not run."""
@@ -84,7 +102,7 @@ class Suite:
         )
 
     def _second(self, first: Program) -> Program:
-        name = f"{first.name}-2"
+        name = f"{first.name}{SECOND}"
         beat = self.home.resolve() / "run" / f"{name}.heartbeat"
         return replace(
             first,
@@ -101,5 +119,8 @@ def throwaway() -> Iterator[Suite]:
     with homes.throwaway("faults") as home:
         names = (*PUBLIC_PORTS, *PORTS, SECOND_API)
         suite = Suite(Stack(home, ports.remembered(home, names)))
-        suite.up()
-        yield suite
+        try:
+            suite.up()
+            yield suite
+        finally:
+            suite.network.close()

@@ -10,7 +10,7 @@ from tests.faults.load import Load
 from tests.faults.run import perform
 from tests.faults.suite import Suite
 
-SEED = 20_261_124
+SEED = 20_261_339
 
 
 def test_nothing_is_lost_or_made_twice_while_processes_and_servers_die() -> None:
