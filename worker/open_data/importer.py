@@ -8,17 +8,22 @@ Memory is bounded by DuckDB, which sorts on disk what does not fit.
 
 import os
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
-from zipfile import ZipFile
+from typing import IO
+from zipfile import BadZipFile, ZipFile
 
 import duckdb
 
-from worker.open_data.layout import BY_COMPANY, COLUMNS, OpenDataError, Package, packages
+from worker.open_data.layout import BY_COMPANY, COLUMNS, REQUIRED, OpenDataError, Package, packages
 
 # A look-up reads the groups of rows whose CNPJs may be the one asked for: one group, most often.
 ROWS_TO_SEARCH = 8192
 CHUNK_BYTES = 4 * 1024 * 1024
+
+# The parts of a CNPJ and their lengths.
+CNPJ_PARTS = (("cnpj_basico", 8), ("cnpj_ordem", 4), ("cnpj_dv", 2))
 
 Tell = Callable[[str], None]
 
@@ -35,6 +40,7 @@ def import_folder(folder: Path, store: Path, tell: Tell, memory: str = "1GB") ->
         with _open(building, memory) as connection:
             _prepare(connection, wanted)
             _load(connection, wanted, store, tell)
+            _demand_rows(connection)
         _write_sorted(building, store, wanted, tell, memory)
     except duckdb.Error as exc:
         raise OpenDataError(f"o DuckDB não conseguiu: {exc}") from exc
@@ -81,6 +87,13 @@ def _load(
         tell(f"{step}: {rows} linhas em {seconds:.1f} s ({rows / seconds:.0f}/s){note}")
 
 
+def _demand_rows(connection: duckdb.DuckDBPyConnection) -> None:
+    """Raise OpenDataError when a required table is empty, so that the old base stays."""
+    for kind in REQUIRED:
+        if not connection.execute(f"SELECT 1 FROM {kind} LIMIT 1").fetchone():  # noqa: S608 our own names
+            raise OpenDataError(f"nenhuma linha de {kind}*.zip pôde ser lida")
+
+
 def _load_one(
     connection: duckdb.DuckDBPyConnection, package: Package, csv: Path
 ) -> tuple[int, int]:
@@ -90,7 +103,8 @@ def _load_one(
         _extract(package, csv)
         connection.execute("BEGIN")
         rows = connection.execute(
-            f"INSERT INTO {package.kind} SELECT * FROM read_csv(?, columns = ?, header = false,"  # noqa: S608 our own names
+            f"INSERT INTO {package.kind} SELECT * {_whole(package.kind)} FROM"  # noqa: S608 our own names
+            " read_csv(?, columns = ?, header = false,"
             " auto_detect = false, delim = ';', quote = '\"', escape = '\"', strict_mode = false,"
             " store_rejects = true)",
             [str(csv), columns],
@@ -106,6 +120,13 @@ def _load_one(
     return (rows or (0,))[0], (refused or (0,))[0]
 
 
+def _whole(kind: str) -> str:
+    """Return the clause that gives the parts of a CNPJ the zeros that a spreadsheet took away."""
+    parts = [(column, size) for column, size in CNPJ_PARTS if column in COLUMNS[kind]]
+    padded = (f"lpad({p}, greatest(length({p}), {size})::INTEGER, '0') AS {p}" for p, size in parts)
+    return f"REPLACE ({', '.join(padded)})" if parts else ""
+
+
 def _extract(package: Package, target: Path) -> None:
     """Write the CSV in UTF-8, without the NULs that some lines have."""
     with (
@@ -113,8 +134,17 @@ def _extract(package: Package, target: Path) -> None:
         archive.open(package.member) as source,
         target.open("wb") as sink,
     ):
-        while chunk := source.read(CHUNK_BYTES):
+        while chunk := _chunk(source, package):
             sink.write(chunk.replace(b"\0", b"").decode("latin-1").encode())
+
+
+def _chunk(source: IO[bytes], package: Package) -> bytes:
+    try:
+        return source.read(CHUNK_BYTES)
+    except (BadZipFile, zlib.error, EOFError) as exc:
+        raise OpenDataError(
+            f"{package.path.name} está danificado: baixe-o de novo e repita a importação"
+        ) from exc
 
 
 def _write_sorted(

@@ -57,7 +57,8 @@ class Chain:
 
         Raises the SourceError that decides what to do next, its `source` set: NotFound with
         `confirmed` when two sources said so; else a transient one if any source may still know
-        (of several the one that may be asked soonest); else the one that weighs most.
+        (of several the one that may be asked soonest, which uses up no attempt if it was only held
+        back: it was not asked yet); else the one that weighs most.
         """
         errors: list[SourceError] = []
         for link in self.links:

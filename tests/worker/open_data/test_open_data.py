@@ -3,8 +3,9 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
@@ -104,6 +105,52 @@ def test_what_is_missing_or_damaged_is_told_by_name(folder: Path, store: Path) -
 
     with pytest.raises(OpenDataError, match="não é uma pasta"):
         import_folder(folder / "nowhere", store, _silent)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:200]), "não é um ZIP"),
+        (lambda path: _deflate(path, hole=100), "está danificado"),
+        (lambda path: _rewrite(path, b""), r"nenhuma linha de estabelecimentos\*\.zip"),
+    ],
+)
+def test_the_old_base_outlives_a_damaged_file(
+    folder: Path, store: Path, damage: Callable[[Path], object], said: str
+) -> None:
+    import_folder(folder, store, _silent)
+    damage(folder / "Estabelecimentos0.zip")
+
+    with pytest.raises(OpenDataError, match=said):
+        import_folder(folder, store, _silent)
+
+    assert Store(store).find(CNPJ) == BAKERY
+
+
+def test_a_file_mended_after_a_failed_import_is_read(folder: Path, store: Path) -> None:
+    whole = (folder / "Estabelecimentos0.zip").read_bytes()
+    _deflate(folder / "Estabelecimentos0.zip", hole=100)
+    with pytest.raises(OpenDataError):
+        import_folder(folder, store, _silent)
+    (folder / "Estabelecimentos0.zip").write_bytes(whole)
+
+    import_folder(folder, store, _silent)
+
+    assert Store(store).find(CNPJ) == BAKERY
+
+
+def test_zeros_that_a_spreadsheet_took_away_are_put_back(folder: Path, store: Path) -> None:
+    for name in ("Empresas0", "Estabelecimentos0", "Socios0"):
+        _replace(folder / f"{name}.zip", b'"12345678"', b'"345678"')
+    _replace(folder / "Estabelecimentos0.zip", b'"0001";"95"', b'"1";"5"')
+
+    import_folder(folder, store, _silent)
+
+    company = Store(store).find("00345678000105")
+    assert (company.nome_empresarial, len(company.quadro_societario)) == (
+        BAKERY.nome_empresarial,
+        1,
+    )
 
 
 def test_an_import_that_was_stopped_goes_on_where_it_was(folder: Path, store: Path) -> None:
@@ -208,6 +255,21 @@ def _silent(_line: str) -> None:
 
 def _interrupt(_line: str) -> None:
     raise KeyboardInterrupt
+
+
+def _rewrite(path: Path, body: bytes) -> None:
+    with ZipFile(path, "w") as archive:
+        archive.writestr("K3241.K03200Y0.D61114.ESTABELE", body, ZIP_DEFLATED)
+
+
+def _deflate(path: Path, hole: int) -> None:
+    """Compress a file's content and zero some bytes within it."""
+    with ZipFile(path) as archive:
+        body = archive.read(archive.infolist()[0])
+    _rewrite(path, body * 50)
+    damaged = bytearray(path.read_bytes())
+    damaged[hole : hole + 30] = bytes(30)
+    path.write_bytes(damaged)
 
 
 def _replace(path: Path, old: bytes, new: bytes) -> None:
