@@ -7,6 +7,7 @@ import threading
 from types import FrameType
 
 from core import logs, settings
+from worker.assisted.cli import add_assisted_command
 from worker.open_data.cli import add_import_command
 from worker.settings import LookupSettings, MailerSettings
 from worker.sources.cli import add_consult_command, add_parse_command
@@ -23,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     add_parse_command(commands)
     add_consult_command(commands)
     add_import_command(commands)
+    add_assisted_command(commands)
     chosen = parser.parse_args(arguments)
     code: int = chosen.run(chosen)
     return code
