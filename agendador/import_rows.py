@@ -95,10 +95,7 @@ def _read_row(
     key = _key(values, now)
     values.setdefault("date", now.isoformat())
     if _SCIENTIFIC.fullmatch(typed):
-        message = (
-            "O Excel mostrou o CNPJ como número e perdeu dígitos: formate a coluna como texto."
-        )
-        return ImportRow(number, typed, errors={"cpf_cnpj": [message]})
+        return ImportRow(number, typed, errors={"cpf_cnpj": [LOST_DIGITS]})
     try:
         job = JobIn.model_validate(values)
     except ValidationError as exc:

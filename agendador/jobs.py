@@ -24,6 +24,7 @@ from agendador.schemas import (
 )
 from core import web
 from core.ledger import listings, queries
+from core.ledger.models import FINAL
 from core.ledger.transitions import people
 from core.tokens import caller, signed_in
 from core.validation import WHOLE_PAYLOAD
@@ -50,6 +51,7 @@ def list_jobs(query_data: JobsQuery) -> Response:
         rows, total = listings.list_and_count(
             connection, choice, query.sort, query.per_page + 1, skip=skip, place=place
         )
+        _let_mails_follow(connection, rows)
     has_next = len(rows) > query.per_page
     rows = rows[: query.per_page]
     page = None if query.cursor else query.page
@@ -209,6 +211,16 @@ def list_runs(job_id: int, query_data: ListQuery) -> Response:
         _show(connection, job_id)
         rows = queries.list_runs(connection, job_id, query_data.page, query_data.per_page)
     return web.answer("runs", "Histórico da consulta.", [shown(RunOut, row) for row in rows])
+
+
+def _let_mails_follow(connection: Connection, jobs: Sequence[Row[Any]]) -> None:
+    """Let mails of open jobs go to the address in the caller's token, if it is another by now.
+
+    Accounts live in another service, so a change is learned where a job has the former address.
+    """
+    who = caller()
+    if any(job.creator_email != who.email and job.status not in FINAL for job in jobs):
+        people.move_mails(connection, who.user_id, who.email)
 
 
 def _cursor(query: JobsQuery, rows: Sequence[Row[Any]]) -> str:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from agendador.database import db
 from agendador.fields import Utc
+from agendador.results import shown_result
 from agendador.schemas import ListQuery, ResultOut, Row, shown
 from core import web
 from core.clock import utc_now
@@ -110,7 +111,7 @@ def read_company(cnpj: str, query_data: ListQuery) -> Response:
         skip = (page - 1) * per_page
         history = reports.company_results(connection, caller().user_id, number, per_page, skip)
     timeline = [shown(Moment, result) for result in history]
-    data = {"latest": shown(ResultOut, latest[0]), "timeline": timeline}
+    data = {"latest": shown_result(latest[0]), "timeline": timeline}
     return web.answer("companies", "Empresa encontrada.", data)
 
 

@@ -34,10 +34,11 @@ def list_results(query_data: ResultsQuery) -> Response:
         if job_id is not None and queries.find_job(connection, job_id, mine) is None:
             raise JobNotFoundError
         rows = queries.list_results(connection, mine, job_id, query_data.page, query_data.per_page)
-    return web.answer("results", "Resultados listados.", [_shown(row) for row in rows])
+    return web.answer("results", "Resultados listados.", [shown_result(row) for row in rows])
 
 
-def _shown(row: Row[Any]) -> dict[str, Any]:
+def shown_result(row: Row[Any]) -> dict[str, Any]:
+    """Return a result as the API shows it, with whether its data was old already."""
     settings: AgendadorSettings = current_app.extensions["settings"]
     stale = is_stale(row.data_da_base, row.data_pesquisa, settings.stale_days)
     return shown(ResultOut, row) | {"stale": stale}

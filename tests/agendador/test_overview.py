@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from core.ledger.transitions import mails
-from tests.agendador.conftest import Caller
+from tests.agendador.conftest import Caller, Users, claims_of
 from tests.agendador.ledgers import finish, job
-from tests.people import MARIA, cnpj
+from tests.people import JOAO, MARIA, cnpj
 
 
 def make(caller: Caller, **changes: Any) -> int:
@@ -137,6 +137,38 @@ def test_a_bad_preference_is_refused(maria: Caller, value: Any) -> None:
     answer = maria.put("/preferences", json={"summary": value})
 
     assert list(answer.json["errors"]) == ["summary"]
+
+
+def test_the_latest_result_of_a_company_tells_that_its_data_is_old(
+    maria: Caller, ledger: Engine
+) -> None:
+    old = {"data_da_base": "2026-01-01", "data_pesquisa": "2026-11-27"}
+    finish(ledger, make(maria), **old)
+
+    (result,) = maria.get("/results").json["data"]
+
+    assert result["stale"] is True
+    assert maria.get(f"/companies/{cnpj(1)}").json["data"]["latest"] == result
+
+
+def test_mails_of_open_jobs_follow_a_new_address_once_it_is_seen(
+    app: APIFlask, users: Users, maria: Caller, joao: Caller, ledger: Engine
+) -> None:
+    ended, waiting, of_joao = make(maria), make(maria), make(joao)
+    finish(ledger, ended)
+    same_account = claims_of(MARIA)["sub"]
+    moved = users.token(MARIA, sub=same_account, email="nova@empresa.example")
+    later = Caller(app.test_client(), moved)
+
+    later.get("/jobs")
+    finish(ledger, waiting)
+
+    assert later.get(f"/job/{waiting}").json["data"]["creator_email"] == "nova@empresa.example"
+    assert later.get(f"/job/{ended}").json["data"]["creator_email"] == MARIA.email
+    assert joao.get(f"/job/{of_joao}").json["data"]["creator_email"] == JOAO.email
+    with ledger.connect() as connection:
+        query = text("SELECT recipient FROM mail ORDER BY id DESC LIMIT 1")
+        assert connection.execute(query).scalar() == "nova@empresa.example"
 
 
 def test_one_click_in_the_mail_ends_the_summary(

@@ -143,6 +143,23 @@ _RUN_NOW = text(f"""
 """)
 
 
+# Jobs in the order in which all transactions lock them.
+_MOVE_MAILS = text("""
+    WITH locked AS MATERIALIZED (
+        SELECT id FROM job
+        WHERE creator_id = :creator_id AND creator_email <> :email
+          AND status IN ('created', 'queued', 'processing')
+        ORDER BY id FOR NO KEY UPDATE
+    )
+    UPDATE job SET creator_email = :email FROM locked WHERE job.id = locked.id
+""")
+
+
+def move_mails(connection: Connection, creator_id: str, email: str) -> None:
+    """Let the mails about a user's jobs that have not ended go to another address from now on."""
+    connection.execute(_MOVE_MAILS, {"creator_id": creator_id, "email": email})
+
+
 def create_job(connection: Connection, new: NewJob) -> tuple[int, bool]:
     """Insert a job and return its id and whether it is new; see `create_job_within`."""
     job, is_new = create_job_within(connection, new, max_open=None)
