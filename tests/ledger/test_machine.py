@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from core.ledger.models import Status
-from core.ledger.transitions import mails, people
+from core.ledger.transitions import dispatch, mails, pages, people
 from core.ledger.transitions.people import TransitionError
 from tests.world import MARIA, W1, W2, World
 
@@ -60,6 +60,9 @@ ILLEGAL = {
     "a result of a run that was not processed, or none of one that was": """
         SELECT run.id FROM run LEFT JOIN result ON result.run_id = run.id
         WHERE (run.status = 'processed') <> (result.id IS NOT NULL)""",
+    "a page of a run that has ended": """
+        SELECT run_id FROM uploaded_page JOIN run ON run.id = uploaded_page.run_id
+        WHERE run.status IN ('processed', 'error', 'cancelled')""",
     "a run that has started without its mail, or the other way round": """
         SELECT run.id FROM run LEFT JOIN mail ON mail.key = 'run:' || run.id || '\\:started'
         WHERE (run.started_at IS NOT NULL) <> (mail.id IS NOT NULL)""",
@@ -117,6 +120,18 @@ def machine(world: World) -> type[RuleBasedStateMachine]:
             return multiple(*runs)
 
         @rule(message=messages)
+        def is_not_confirmed(self, message: uuid.UUID) -> None:
+            """Hand a run back whose message was not confirmed, and may be there all the same."""
+            with world.engine.begin() as connection:
+                dispatch.hand_back_unpublished(connection, [message], timedelta(seconds=1))
+
+        @rule()
+        def find_all_in_the_queue(self) -> None:
+            world.end_leases()
+            with world.engine.begin() as connection:
+                dispatch.keep_queued(connection)
+
+        @rule(message=messages)
         def note_late(self, message: uuid.UUID) -> None:
             world.mark_queued(message)
 
@@ -142,6 +157,8 @@ def machine(world: World) -> type[RuleBasedStateMachine]:
             """Tell how an attempt ended, even one that was taken from its worker long ago."""
             run_id, attempt, worker = claim
             later: dict[str, Any] = {}
+            if status == Status.ERROR:
+                later = {"error_code": "captcha"}
             if status == Status.QUEUED:
                 later = {"retry_in": 5.0, "counts": counts}
             world.settle(run_id, status, attempt, worker, **later)
@@ -153,6 +170,16 @@ def machine(world: World) -> type[RuleBasedStateMachine]:
         @rule(job=jobs, priority=st.integers(0, 5))
         def edit(self, job: int, priority: int) -> None:
             _allow(lambda: world.edit(job, priority=priority))
+
+        @rule(job=jobs, page=st.sampled_from([b"one", b"another"]))
+        def give_page(self, job: int, page: bytes) -> None:
+            """Give the page that a source shows to people alone, or another one."""
+
+            def perform() -> None:
+                with world.engine.begin() as connection:
+                    pages.give_page(connection, job, MARIA, page)
+
+            _allow(perform)
 
         @rule(job=jobs)
         def cancel(self, job: int) -> None:
