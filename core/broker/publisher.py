@@ -11,6 +11,7 @@ import random
 import threading
 from collections import deque
 from concurrent.futures import Future, wait
+from itertools import takewhile
 from typing import Any
 
 import pika
@@ -218,7 +219,7 @@ class Publisher:
         tag = frame.method.delivery_tag
         with self._lock:
             if frame.method.multiple:
-                tags = [known for known in self._unconfirmed if known <= tag]
+                tags = list(takewhile(tag.__ge__, self._unconfirmed))
             else:
                 tags = [tag] if tag in self._unconfirmed else []
             confirmed = [self._unconfirmed.pop(known) for known in tags]

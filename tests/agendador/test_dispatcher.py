@@ -179,6 +179,21 @@ def test_what_is_due_is_published_by_priority_and_as_it_came(
     assert order == [ids[1], ids[3], ids[2], ids[0]]
 
 
+def test_what_waits_too_long_at_the_broker_is_published_once_more_one_level_higher(
+    world: World, declared_broker: Broker, start: Start
+) -> None:
+    start()
+    job_id = world.add(priority=1)
+    wait_until(lambda: all_queued(world))
+    world.write("UPDATE run SET waiting_since = now() - interval '31 minutes'")
+    wait_until(lambda: depth(declared_broker, "job_created") == 2)
+    wait_until(lambda: all_queued(world))
+    risen, first = published(declared_broker, 2)
+    assert [message.properties.priority for message in (risen, first)] == [2, 1]
+    assert risen.data == first.data
+    assert (risen.data["id"], risen.data["priority"]) == (job_id, 1)
+
+
 def test_without_a_broker_jobs_stay_created_and_then_all_go_out(
     world: World, declared_broker: Broker, start: Start, proxy: Proxy
 ) -> None:

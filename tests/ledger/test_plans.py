@@ -134,6 +134,32 @@ HOT: dict[str, Callable[[Connection], object]] = {
 
 @pytest.mark.parametrize("name", HOT)
 def test_a_hot_statement_reads_few_rows(connection: Connection, name: str) -> None:
+    inside = connection.begin_nested()
+    try:
+        assert long_scans(connection, HOT[name]) == []
+    finally:
+        inside.rollback()
+
+
+def test_the_next_of_a_crowd_are_found_by_index(connection: Connection) -> None:
+    inside = connection.begin_nested()
+    try:
+        connection.execute(
+            text("""
+            UPDATE job SET status = 'created', next_run_at = now() - id % 1000 * interval '1 second'
+            WHERE NOT EXISTS (SELECT FROM run WHERE job_id = job.id AND status <> 'processed')""")
+        )
+        connection.execute(text("ANALYZE job"))
+        assert long_scans(connection, lambda c: dispatch.take_due(c, 10_000, AGEING)) == []
+        assert len(dispatch.take_due(connection, 10_000, AGEING)) == dispatch.BATCH
+    finally:
+        inside.rollback()
+
+
+def long_scans(
+    connection: Connection, action: Callable[[Connection], object]
+) -> list[tuple[str, str, int]]:
+    """Return the parts of what an action asks that read many rows of a table."""
     plans: list[Any] = []
 
     def explain(_c: Any, cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
@@ -147,16 +173,17 @@ def test_a_hot_statement_reads_few_rows(connection: Connection, name: str) -> No
         cursor.execute("ROLLBACK TO SAVEPOINT explained")
 
     event.listen(connection, "before_cursor_execute", explain)
-    inside = connection.begin_nested()
     try:
-        HOT[name](connection)
+        action(connection)
     finally:
-        inside.rollback()
         event.remove(connection, "before_cursor_execute", explain)
     assert plans
     scans = [node for plan in plans for node in nodes(plan) if "Relation Name" in node]
-    long = [node for node in scans if rows_of(node) > MOST_ROWS]
-    assert [(node["Node Type"], node["Relation Name"], rows_of(node)) for node in long] == []
+    return [
+        (node["Node Type"], node["Relation Name"], rows_of(node))
+        for node in scans
+        if rows_of(node) > MOST_ROWS
+    ]
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
