@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench import api, dispatch, growth, latency, parser, report, summary, worker
+from bench import api, dispatch, growth, latency, ledger, parser, report, summary, web, worker
 from bench.rounds import Outcome
 
 BENCHMARKS: dict[str, Callable[[], Outcome]] = {
@@ -18,6 +18,8 @@ BENCHMARKS: dict[str, Callable[[], Outcome]] = {
     "delay": dispatch.run_delay,
     "latency": latency.run,
     "summary": summary.run,
+    "ledger": ledger.run,
+    "web": web.run,
     "growth": growth.run,
     "scale": growth.run_scale,
 }

@@ -1,7 +1,6 @@
 """Calls a second of the APIs as shipped, against bare Flask views (the limit)."""
 
 import json
-import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,10 +9,10 @@ from typing import Any
 
 import requests
 
-from bench import rounds
+from bench import rounds, services
 from bench.client import calls_per_second, request
 from bench.rounds import Finding, Outcome
-from bench.stage import Scene, opened, wait_until
+from bench.stage import Scene, opened
 from devstack import ports
 from devstack.ports import LOOPBACK
 
@@ -21,16 +20,7 @@ SECONDS = 1.5
 TARGET = 0.6
 JOBS = 1_000
 PER_PAGE = 20
-GUNICORN = (sys.executable, "-m", "gunicorn", "-c", "core/gunicorn.py")
-PERSON = {
-    "full_name": "Maria da Conceição Araújo",
-    "email": "maria@empresa.example",
-    "cpf_cnpj": "11144477735",
-    "date_of_birth": "1985-03-14",
-    "password": "girassol-no-quintal-7",
-    "confirm_password": "girassol-no-quintal-7",
-}
-CREDENTIALS = {name: PERSON[name] for name in ("email", "password")}
+CREDENTIALS = {name: services.MARIA[name] for name in ("email", "password")}
 JOB = {
     "title": "Consulta",
     "description": "",
@@ -52,38 +42,15 @@ def run() -> Outcome:
     """Compare each call with its limit; one gunicorn process each, with the shipped settings."""
     with opened() as stage, stage.scene() as scene, ExitStack() as running:
         users, agendador, bare = ports.free(3)
-        home = stage.servers.home.resolve()
-        env = {
-            "MONGO_URL": stage.servers.mongo_url,
-            "MONGO_DATABASE": scene.database,
-            "KEYS_PASSPHRASE": "only-for-this-benchmark",
-            "JWKS_URL": f"http://{LOOPBACK}:{users}/.well-known/jwks.json",
-            "BARE": str(home / "bare.json"),
-            "LOG_FORMAT": "json",
-        }
+        plan = stage.servers.home.resolve() / "bare.json"
+        env = services.settings(scene, users) | {"BARE": str(plan)}
         for name, port in (("users", users), ("agendador", agendador)):
-            running.enter_context(_served(scene, f"{name}.app:create_app()", port, env))
-        visitor = _sign_up(users)
+            running.enter_context(services.served(scene, f"{name}.app:create_app()", port, env))
+        visitor = services.sign_up(users, services.MARIA)
         calls = _calls(visitor, users, agendador)
-        _prepare(scene, visitor, calls, home / "bare.json")
-        running.enter_context(_served(scene, "bench.bare:create_app()", bare, env))
+        _prepare(scene, visitor, calls, plan)
+        running.enter_context(services.served(scene, "bench.bare:create_app()", bare, env))
         return Outcome([_compare(call, bare) for call in calls])
-
-
-def _served(scene: Scene, app: str, port: int, env: dict[str, str]) -> Any:
-    stack = ExitStack()
-    stack.enter_context(scene.process(*GUNICORN, "-b", f"{LOOPBACK}:{port}", app, env=env))
-    wait_until(lambda: not ports.is_free(port), f"{app} listens")
-    return stack
-
-
-def _sign_up(port: int) -> dict[str, Any]:
-    address = f"http://{LOOPBACK}:{port}"
-    requests.post(f"{address}/users", json=PERSON, timeout=30).raise_for_status()
-    answer = requests.post(f"{address}/auth", json=CREDENTIALS, timeout=30)
-    answer.raise_for_status()
-    account: dict[str, Any] = answer.json()["data"]
-    return account
 
 
 def _calls(visitor: dict[str, Any], users: int, agendador: int) -> list[dict[str, Any]]:
@@ -114,7 +81,7 @@ def _prepare(
     scene: Scene, visitor: dict[str, Any], calls: list[dict[str, Any]], plan: Path
 ) -> None:
     """Fill the ledger, learn each answer, and write down what the bare views are to do."""
-    headers = {"Authorization": f"Bearer {visitor['token']}"}
+    headers = services.bearer(visitor)
     requests.post(_address(calls[0]), json=JOB, headers=headers, timeout=30).raise_for_status()
     columns = (
         "title, description, cpf_cnpj, date, priority, status, next_run_at, creator_id, "

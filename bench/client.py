@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import statistics
 import time
 
 from devstack.ports import LOOPBACK
@@ -27,6 +28,22 @@ def calls_per_second(port: int, asked: bytes, seconds: float, expected: int) -> 
     return asyncio.run(_measure(port, asked, seconds, expected))
 
 
+def milliseconds(port: int, asked: bytes, times: int) -> float:
+    """Return the median time of so many answers (200), one after the other."""
+    return asyncio.run(_wait(port, asked, times))
+
+
+async def _wait(port: int, asked: bytes, times: int) -> float:
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        await _answer(reader, writer, asked, 200)
+        taken.append(1000 * (time.perf_counter() - began))
+    writer.close()
+    return statistics.median(taken)
+
+
 async def _measure(port: int, asked: bytes, seconds: float, expected: int) -> float:
     deadline = time.perf_counter() + seconds
     began = time.perf_counter()
@@ -40,15 +57,21 @@ async def _ask(port: int, asked: bytes, deadline: float, expected: int) -> int:
     reader, writer = await asyncio.open_connection(LOOPBACK, port)
     count = 0
     while time.perf_counter() < deadline:
-        writer.write(asked)
-        head = await reader.readuntil(b"\r\n\r\n")
-        status = int(head.split(b" ", 2)[1])
-        body = await reader.readexactly(_length(head))
-        if status != expected:
-            raise RuntimeError(f"answered {status}: {body[:300]!r}")
+        await _answer(reader, writer, asked, expected)
         count += 1
     writer.close()
     return count
+
+
+async def _answer(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: bytes, expected: int
+) -> None:
+    writer.write(asked)
+    head = await reader.readuntil(b"\r\n\r\n")
+    status = int(head.split(b" ", 2)[1])
+    body = await reader.readexactly(_length(head))
+    if status != expected:
+        raise RuntimeError(f"answered {status}: {body[:300]!r}")
 
 
 def _length(head: bytes) -> int:

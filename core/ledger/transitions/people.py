@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, column, text
 
 from core.ledger import recurrence
 from core.ledger.connection import JOB_CHANNEL
 from core.ledger.models import FINAL, Status
-from core.ledger.queries import JOB_FIELDS
+from core.ledger.queries import JOB_COLUMNS, JOB_FIELDS
 from core.ledger.transitions.mails import queue_finished_mail
 
 
@@ -79,11 +79,11 @@ _CREATE = text(f"""
     SELECT {_SHOWN}, CASE WHEN next_run_at <= now() + interval '2 seconds'
                           THEN pg_notify('{JOB_CHANNEL}', '') END
     FROM made
-""")
+""").columns(*JOB_COLUMNS, column("told"))
 
 _FIND_BY_KEY = text(f"""
     SELECT {_SHOWN} FROM job WHERE creator_id = :creator_id AND idempotency_key = :idempotency_key
-""")
+""").columns(*JOB_COLUMNS)
 
 _LOCK = text("SELECT * FROM job WHERE id = :id AND creator_id = :creator_id FOR NO KEY UPDATE")
 
