@@ -61,7 +61,7 @@ class Json(DefaultJSONProvider):
     def default(o: Any) -> Any:
         """Return what stands for an object that JSON does not know: of a moment, its UTC text."""
         if isinstance(o, datetime):
-            return o.astimezone(UTC).isoformat()
+            return (o if o.tzinfo is UTC else o.astimezone(UTC)).isoformat()
         return DefaultJSONProvider.default(o)
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
