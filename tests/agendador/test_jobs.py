@@ -362,7 +362,7 @@ def test_the_history_tells_of_each_occurrence(maria: Caller, ledger: Engine) -> 
 
     assert set(run) == {
         "id", "scheduled_for", "status", "attempt", "source", "error_code", "error_detail",
-        "next_attempt_at", "queued_at", "started_at", "finished_at", "duration_ms",
+        "next_attempt_at", "queued_at", "started_at", "finished_at", "duration_ms", "uploaded",
     }  # fmt: skip
     assert run["id"] == str(run_id)
     assert run["status"] == "processed"
