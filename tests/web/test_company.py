@@ -92,7 +92,9 @@ def test_on_paper_there_is_the_company_and_no_navigation(
     page.goto(f"/consultas/{consulted}")
 
     page.emulate_media(media="print")
+    # Browsers print no backgrounds, so the lines of the boxes are borders.
+    expect(page.locator(".cell").first).not_to_have_css("border-top-width", "0px")
 
     expect(page.locator(".certificate")).to_be_visible()
-    for part in (".side", ".foot", ".page-actions"):
+    for part in (".side", ".foot", ".page-actions", ".side-column"):
         expect(page.locator(part)).to_be_hidden()

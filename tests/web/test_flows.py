@@ -200,12 +200,15 @@ def test_a_job_that_runs_now_shows_its_company_without_a_reload(
     assert page.evaluate("window.sameePage")
 
 
-def test_the_agenda_shows_a_state_that_changes_within_two_seconds(
-    open_page: Open, maria: Account
+@pytest.mark.parametrize(
+    "path", ["/agenda", "/agenda/mes?data=2030-01-15", "/agenda/dia?data=2030-01-15", "/consultas/"]
+)
+def test_a_state_that_changes_is_shown_within_two_seconds(
+    open_page: Open, maria: Account, path: str
 ) -> None:
     job = maria.schedule(cnpj(44), title="Muda de estado")
     page = open_page(maria)
-    page.goto("/agenda")
+    page.goto(f"{path}{job['id']}" if path.endswith("/") else path)
     row = page.locator(f"#job-{job['id']}")
     expect(row).to_contain_text("Agendada")
 
