@@ -36,7 +36,7 @@ RETRY_DELAY = timedelta(seconds=1)
 STRANDED_SECONDS = 0.5
 STRANDED_BATCH = 500
 # What is unconfirmed after this at the end is published again by another dispatcher.
-CLOSE_SECONDS = 2.0
+CLOSE_SECONDS = 1.0
 
 log = logs.logger(__name__)
 
@@ -73,7 +73,7 @@ class Dispatcher:
                     log.exception("dispatcher_failed")
                 more = stopping.wait(POLL_SECONDS)
         with suppress(*ledger.ERRORS):
-            self._settle(len(self._sent))
+            self._settle(len(self._sent), CLOSE_SECONDS)
         self._publisher.close(CLOSE_SECONDS)
         self._listener.close()
         self._presence.leave(self._engine)
@@ -141,12 +141,12 @@ class Dispatcher:
                 future.set_exception(exc)
             self._sent.append((run, future))
 
-    def _settle(self, count: int) -> bool:
+    def _settle(self, count: int, timeout: float = CONFIRM_TIMEOUT_SECONDS) -> bool:
         """Note which of the first `count` sent runs the broker confirmed; tells whether all."""
         sent = self._sent[:count]
         if not sent:
             return True
-        wait([future for _, future in sent], timeout=CONFIRM_TIMEOUT_SECONDS)
+        wait([future for _, future in sent], timeout=timeout)
         reasons = {run.run_id: _failure(future) for run, future in sent}
         confirmed = [run_id for run_id, reason in reasons.items() if reason is None]
         failed = [(run, reason) for run, _ in sent if (reason := reasons[run.run_id]) is not None]
