@@ -11,6 +11,7 @@ from bench import jobs, rounds
 from bench.dispatch import wait_for_later
 from bench.rounds import Finding, Outcome, Picture, Point
 from bench.stage import Scene, Stage, opened, wait_until
+from bench.worker import SLOTS as SHIPPED
 from bench.worker import ours
 from core.ledger import listings, queries
 from core.ledger.listings import Choice
@@ -77,7 +78,7 @@ def _grown(name: str, line: list[Point]) -> Finding:
 def run_scale() -> Outcome:
     """Measure jobs a second with more workers, and with more slots on slow pages."""
     with opened() as stage:
-        by_workers = [(float(n), _speed(stage, workers=n, slots=8)) for n in WORKERS]
+        by_workers = [(float(n), _speed(stage, workers=n, slots=SHIPPED)) for n in WORKERS]
         by_slots = [
             (float(n), _speed(stage, workers=1, slots=n, delay=SLOW_SECONDS)) for n in SLOTS
         ]

@@ -14,7 +14,7 @@ from typing import Any
 from bench import jobs, pages, rounds
 from bench.rounds import Finding, Outcome
 from bench.stage import FLASK, TIMEOUT_SECONDS, Scene, Stage, opened, wait_until
-from bench.worker import celery, ours
+from bench.worker import SLOTS, celery, ours
 from core.ledger.transitions import people
 from devstack.servers import ROOT
 
@@ -33,8 +33,8 @@ def run() -> Outcome:
     """Compare idle, one job at a time, and at half load."""
     with opened() as stage, ExitStack() as running:
         mine, theirs = (running.enter_context(stage.scene()) for _ in range(2))
-        for command in (*ours(8).commands, (*FLASK, "dispatch")):
-            running.enter_context(mine.process(*command, env={"LOOKUP_SLOTS": "8"}))
+        for command in (*ours(SLOTS).commands, (*FLASK, "dispatch")):
+            running.enter_context(mine.process(*command, env=ours(SLOTS).env))
         jobs.fill_peer(theirs, "celery", [])
         running.enter_context(theirs.process(*celery("", "threads", 8).commands[0]))
         idle = _rounds(stage, mine, theirs, range(IDLE_JOBS), IDLE_PAUSE)

@@ -30,6 +30,7 @@ from devstack.servers import PORTS, ROOT, Servers, start_together
 
 TIMEOUT_SECONDS = 170.0
 POLL_SECONDS = 0.05
+TEMPLATE = "bench_template"
 FLASK = (sys.executable, "-m", "flask", "--app", "agendador.app")
 
 
@@ -62,18 +63,26 @@ class Stage:
     def scene(self) -> "Iterator[Scene]":
         """Give an empty ledger and the queues; both are removed afterwards."""
         name = f"bench_{uuid.uuid4().hex[:8]}"
-        self._administer(f"CREATE DATABASE {name}")
+        self._administer(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         scene = Scene(self, name, f"{name}.")
-        scene.run(*FLASK, "db", "upgrade")
-        scene.run(*FLASK, "createqueue")
+        with self._broker() as broker:
+            topology.declare(broker, scene.namespace)
         try:
             yield scene
         finally:
             self._administer(f"DROP DATABASE {name} WITH (FORCE)")
-            with pika.BlockingConnection(pika.URLParameters(self.servers.broker_url)) as broker:
+            with self._broker() as broker:
                 channel = broker.channel()
                 for binding in topology.bindings(scene.namespace):
                     channel.queue_delete(binding.queue)
+
+    def prepare(self) -> None:
+        """Make the empty ledger of which each scene gets a copy."""
+        self._administer(f"CREATE DATABASE {TEMPLATE}")
+        Scene(self, TEMPLATE, "").run(*FLASK, "db", "upgrade")
+
+    def _broker(self) -> pika.BlockingConnection:
+        return pika.BlockingConnection(pika.URLParameters(self.servers.broker_url))
 
     def _administer(self, statement: str) -> None:
         with closing(postgres.connect(self.servers.home)) as connection:
@@ -168,7 +177,9 @@ def opened() -> Iterator[Stage]:
             ready=partial(ports.require_listening, http),
         )
         far.start()
-        yield Stage(servers, http, smtp)
+        stage = Stage(servers, http, smtp)
+        stage.prepare()
+        yield stage
 
 
 def wait_until(ready: Callable[[], bool], what: str, seconds: float = TIMEOUT_SECONDS) -> None:
