@@ -3,13 +3,18 @@
 For what a worker asks hundreds of times a second: reading and planning a statement of several
 parts takes the server longer than doing it. Use a connection of `connection.engine` with
 `by_index`: a plan that is kept must not depend on how few rows there were when it was made.
+
+The driver's cursor is used directly, in the transaction of the connection: what SQLAlchemy does
+around a statement costs more than the driver's part.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row
+import psycopg2
+from sqlalchemy import Connection
 
 
 class Prepared:
@@ -27,11 +32,33 @@ class Prepared:
         self._prepare = f"PREPARE {name} ({', '.join(types.values())}) AS {numbered}"
         self._execute = f"EXECUTE {name} ({', '.join(f'%({value})s' for value in types)})"
 
-    def run(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
-        """Run the statement and return its rows."""
+    def run(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any]:
+        """Run the statement and return its rows, as named tuples.
+
+        Raises psycopg2.Error; OperationalError when the connection is lost.
+        """
+        cursor = connection.connection.cursor()
+        try:
+            self._make_known(connection, cursor)
+            cursor.execute(self._execute, values)
+            row = _row(tuple(column[0] for column in cursor.description))
+            return [row(*values) for values in cursor.fetchall()]
+        except psycopg2.Error as exc:
+            if not connection.dialect.is_disconnect(exc, cursor.connection, cursor):  # type: ignore[arg-type]
+                raise
+            connection.invalidate(exc)
+            raise psycopg2.OperationalError("the connection was lost") from exc
+        finally:
+            cursor.close()
+
+    def _make_known(self, connection: Connection, cursor: Any) -> None:
         # Forgotten by SQLAlchemy together with the connection to the server.
         known = connection.info.setdefault("prepared", set())
         if self._name not in known:
-            connection.exec_driver_sql(self._prepare.replace("%", "%%"), {})
+            cursor.execute(self._prepare)
             known.add(self._name)
-        return connection.exec_driver_sql(self._execute, dict(values)).all()
+
+
+@lru_cache(maxsize=100)
+def _row(columns: tuple[str, ...]) -> Any:
+    return NamedTuple("Row", [(column, Any) for column in columns])

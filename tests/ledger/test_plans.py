@@ -5,10 +5,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
+import psycopg2.extensions
 import pytest
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import Connection, create_engine, text
 
 from core.clock import utc_now
 from core.ledger import queries
@@ -21,6 +22,7 @@ MANY = 20_000
 # A statement may look at what is unfinished, of which there is little; never at all there is.
 UNFINISHED = 200
 MOST_ROWS = 6 * UNFINISHED
+NOT_EXPLAINED = r"\s*(SELECT id FROM run WHERE status|PREPARE|SAVEPOINT|ROLLBACK)"
 
 ROWS = (
     """
@@ -52,6 +54,20 @@ ROWS = (
 )
 
 
+class Explaining(psycopg2.extensions.cursor):
+    """Notes the plan of each statement in `plans`, if there is such a list."""
+
+    plans: ClassVar[list[Any] | None] = None
+
+    def execute(self, statement: Any, values: Any = None) -> None:
+        if self.plans is not None and not re.match(NOT_EXPLAINED, statement):
+            super().execute("SAVEPOINT explained")
+            super().execute("EXPLAIN (ANALYZE, FORMAT JSON) " + statement, values)
+            self.plans.append(self.fetchall()[0][0][0]["Plan"])
+            super().execute("ROLLBACK TO SAVEPOINT explained")
+        super().execute(statement, values)
+
+
 @pytest.fixture(scope="module")
 def connection(shared_ledger_url: str) -> Iterator[Connection]:
     """Give a ledger of which nearly everything is done with, inside a transaction."""
@@ -59,7 +75,7 @@ def connection(shared_ledger_url: str) -> Iterator[Connection]:
         "cpf_cnpj" if name == "cnpj" else "'[]'" if isinstance(value, list) else "''"
         for name, value in company().items()
     )
-    engine = create_engine(shared_ledger_url)
+    engine = create_engine(shared_ledger_url, connect_args={"cursor_factory": Explaining})
     with closing(engine.connect()) as opened:
         # Other tests leave rows in the ledger that they share.
         opened.execute(text("TRUNCATE job, mail RESTART IDENTITY CASCADE"))
@@ -162,21 +178,11 @@ def long_scans(
     """Return the parts of what an action asks that read many rows of a table."""
     plans: list[Any] = []
 
-    def explain(_c: Any, cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
-        if re.match(
-            r"\s*(SELECT id FROM run WHERE status|PREPARE|EXPLAIN|SAVEPOINT|ROLLBACK)", statement
-        ):
-            return
-        cursor.execute("SAVEPOINT explained")
-        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + statement, values)
-        plans.append(cursor.fetchone()[0][0]["Plan"])
-        cursor.execute("ROLLBACK TO SAVEPOINT explained")
-
-    event.listen(connection, "before_cursor_execute", explain)
+    Explaining.plans = plans
     try:
         action(connection)
     finally:
-        event.remove(connection, "before_cursor_execute", explain)
+        Explaining.plans = None
     assert plans
     scans = [node for plan in plans for node in nodes(plan) if "Relation Name" in node]
     return [

@@ -2,7 +2,7 @@ import json
 import uuid
 
 import pytest
-from sqlalchemy.exc import DataError, IntegrityError
+from psycopg2 import DataError, IntegrityError
 
 from core.ledger.models import Status
 from core.ledger.transitions import work

@@ -98,7 +98,7 @@ _CLAIM = Prepared(
            job.id AS job_id, job.cpf_cnpj, job.request_id,
            CASE WHEN run.page_digest IS NOT NULL THEN (
                SELECT content FROM uploaded_page WHERE uploaded_page.run_id = run.id) END AS page,
-           pg_notify('{JOB_CHANNEL}', ''), pg_notify('{MAIL_CHANNEL}', '')
+           pg_notify('{JOB_CHANNEL}', '') AS told_job, pg_notify('{MAIL_CHANNEL}', '') AS told_mail
     FROM claimed AS run JOIN jobs AS job ON job.id = run.job_id
     ORDER BY run.place
     """,
