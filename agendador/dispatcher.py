@@ -92,6 +92,7 @@ class Dispatcher:
             self._settle(len(self._sent))
             return False
         self._heartbeat.beat()
+        self._presence.tell(self._engine)
         if time.monotonic() >= self._stranded_at:
             self._look_after_stranded()
             self._stranded_at = time.monotonic() + STRANDED_SECONDS
