@@ -19,7 +19,7 @@ BENCHMARKS: dict[str, Callable[[], Outcome]] = {
     "latency": latency.run,
     "summary": summary.run,
     "ledger": ledger.run,
-    "web": web.run,
+    "pages": web.run,
     "growth": growth.run,
     "scale": growth.run_scale,
 }

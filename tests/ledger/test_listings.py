@@ -95,3 +95,24 @@ def test_every_job_is_given_once_in_batches(connection: Connection) -> None:
 
     assert len(ids) == len(set(ids)) == MANY // 1_000
     assert ids == sorted(ids, reverse=True)
+
+
+def test_a_page_tells_how_many_there_are_in_all(connection: Connection) -> None:
+    rows, total = listings.list_and_count(connection, FAILED, "-created", 5)
+    assert (len(rows), total) == (5, MANY // 1_000)
+    rows, total = listings.list_and_count(connection, FAILED, "-created", 5, skip=MANY)
+    assert (len(rows), total) == (0, MANY // 1_000)
+    place = listings.place_of(listings.list_jobs(connection, FAILED, "-created", 3)[-1], "-created")
+    rows, total = listings.list_and_count(connection, FAILED, "-created", 5, place=place)
+    assert rows[0].id < place.job_id
+    assert total == MANY // 1_000
+
+
+def test_that_there_are_many_is_counted_once_a_while(connection: Connection) -> None:
+    def page() -> object:
+        rows, total = listings.list_and_count(connection, ME, "-created", 20)
+        assert (len(rows), total) == (20, listings.COUNT_LIMIT)
+        return rows
+
+    assert rows_read(connection, page) > listings.COUNT_LIMIT
+    assert rows_read(connection, page) <= MOST_ROWS
