@@ -182,10 +182,6 @@ class _Connection:
     def __init__(self, client: http.client.HTTPConnection) -> None:
         self._client = client
 
-    def __del__(self) -> None:
-        # Whoever drops a session need not close it.
-        self._client.close()
-
     def close(self) -> None:
         self._client.close()
 
