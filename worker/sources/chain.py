@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
+import requests
+
 from core import logs
 from worker.sources import registry
 from worker.sources.company import Company
@@ -18,7 +20,7 @@ from worker.sources.errors import (
     SourceError,
 )
 from worker.sources.guard import Guard, Unguarded
-from worker.sources.http import Session
+from worker.sources.http import new_session
 from worker.sources.settings import SourceOptions, SourceSettings, StoreOptions
 
 # How many sources must say so before a company is held not to exist.
@@ -88,12 +90,12 @@ class Chain:
 
 def build_chain(settings: SourceSettings, guard: Guard | None = None) -> Chain:
     """Return the chain that the settings name; without a guard nothing is held back."""
-    session = Session()
+    session = new_session()
     links = (make_link(name, settings.options(name), session) for name in settings.sources)
     return Chain(tuple(links), guard or Unguarded())
 
 
-def make_link(name: str, options: SourceOptions | StoreOptions, session: Session) -> Link:
+def make_link(name: str, options: SourceOptions | StoreOptions, session: requests.Session) -> Link:
     """Return the source of that name, ready to ask."""
     if isinstance(options, StoreOptions):
         from worker.sources.dados_abertos import Store  # noqa: PLC0415 DuckDB is loaded only if used

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
+import requests
+
 from core.documents import has_letters
 from worker.sources import http
 from worker.sources.company import Company
@@ -36,7 +38,7 @@ class Source:
         """Tell whether the source can be asked for this CNPJ at all."""
         return self.letters or not has_letters(cnpj)
 
-    def fetch(self, cnpj: str, options: SourceOptions, session: http.Session) -> Company:
+    def fetch(self, cnpj: str, options: SourceOptions, session: requests.Session) -> Company:
         """Ask for a valid CNPJ of 14 characters; raises a SourceError when there is no company."""
         url = options.url.rstrip("/") + self.path.format(cnpj=cnpj)
         reply = http.get(session, url, timeout=options.timeout)

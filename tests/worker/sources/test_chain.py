@@ -2,6 +2,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+import requests
 
 from devstack.registry import reserved
 from tests.clients import Registry
@@ -20,7 +21,7 @@ from worker.sources.errors import (
     Unavailable,
 )
 from worker.sources.guard import Guard, Unguarded
-from worker.sources.http import Session
+from worker.sources.http import new_session
 from worker.sources.settings import SourceOptions
 
 CNPJ = "12345678000195"
@@ -29,14 +30,14 @@ WITH_LETTERS = "12ABC34501DE35"
 
 @pytest.fixture
 def chains(service: Service) -> Iterator["Chains"]:
-    with Session() as session:
+    with new_session() as session:
         yield Chains(service, session)
 
 
 class Chains:
     """Makes chains of sources that all ask the test's service."""
 
-    def __init__(self, service: Service, session: Session) -> None:
+    def __init__(self, service: Service, session: requests.Session) -> None:
         self._service = service
         self._session = session
 
@@ -263,7 +264,7 @@ def test_every_way_in_which_the_registry_fails_is_told(registry: Registry) -> No
         reserved.OTHER_LAYOUT: "layout_changed",
         reserved.OTHER_COMPANY: "wrong_company",
     }
-    with Session() as session:
+    with new_session() as session:
         chain = Chain((make_link("receita", options, session),), Unguarded())
         for cnpj, code in outcomes.items():
             with pytest.raises(SourceError) as caught:

@@ -22,7 +22,7 @@ from worker.sources.errors import (
     Unavailable,
 )
 from worker.sources.guard import SharedGuard
-from worker.sources.http import Session
+from worker.sources.http import new_session
 from worker.sources.settings import SourceSettings
 
 CNPJ = "12345678000195"
@@ -76,7 +76,7 @@ def test_ten_workers_at_once_send_no_more_than_the_limit(engine: Engine, service
     outcomes: list[str] = []
 
     def work() -> None:
-        with Session() as session:
+        with new_session() as session:
             link = make_link("cnpjws", service.options("cnpjws", per_minute=3), session)
             chain = Chain((link,), guard(engine, cnpjws=3))
             for _ in range(4):

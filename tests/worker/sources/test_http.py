@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+import requests
 
 from tests.worker.sources.service import Answer, Service
 from worker.sources import http
@@ -14,12 +15,12 @@ Write = Callable[[bytes], object]
 
 
 @pytest.fixture
-def session() -> Iterator[http.Session]:
-    with http.Session() as session:
+def session() -> Iterator[requests.Session]:
+    with http.new_session() as session:
         yield session
 
 
-def test_an_answer_has_its_status_and_body(service: Service, session: http.Session) -> None:
+def test_an_answer_has_its_status_and_body(service: Service, session: requests.Session) -> None:
     service.says("x", 404, b"nothing here")
 
     reply = _get(service, session)
@@ -28,7 +29,7 @@ def test_an_answer_has_its_status_and_body(service: Service, session: http.Sessi
 
 
 def test_a_wish_to_wait_is_read_in_seconds_and_as_a_date(
-    service: Service, session: http.Session
+    service: Service, session: requests.Session
 ) -> None:
     moment = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
     for header, seconds in [("7", 7), (moment, 90), ("-3", None), ("x", None), ("9" * 30, 86_400)]:
@@ -39,7 +40,7 @@ def test_a_wish_to_wait_is_read_in_seconds_and_as_a_date(
         assert wish == (None if seconds is None else pytest.approx(seconds, abs=2))
 
 
-def test_compressed_answers_are_read(service: Service, session: http.Session) -> None:
+def test_compressed_answers_are_read(service: Service, session: requests.Session) -> None:
     service.says("x", 200, gzip.compress(b"a" * 1_000), Content_Encoding="gzip")
 
     assert _get(service, session).body == b"a" * 1_000
@@ -47,7 +48,7 @@ def test_compressed_answers_are_read(service: Service, session: http.Session) ->
 
 @pytest.mark.parametrize("size", [http.MAX_BODY_BYTES + 1, 100 * http.MAX_BODY_BYTES])
 def test_a_decompression_bomb_is_dropped(
-    service: Service, session: http.Session, size: int
+    service: Service, session: requests.Session, size: int
 ) -> None:
     service.says("x", 200, gzip.compress(b"a" * size), Content_Encoding="gzip")
 
@@ -55,7 +56,7 @@ def test_a_decompression_bomb_is_dropped(
         _get(service, session)
 
 
-def test_an_endless_answer_is_dropped(service: Service, session: http.Session) -> None:
+def test_an_endless_answer_is_dropped(service: Service, session: requests.Session) -> None:
     def endless(write: Write) -> None:
         write(b"HTTP/1.1 200 OK\r\n\r\n")
         while True:
@@ -74,7 +75,7 @@ def test_an_endless_answer_is_dropped(service: Service, session: http.Session) -
     ids=["status", "headers", "body", "chunk"],
 )  # fmt: skip
 def test_an_answer_that_drips_ends_at_the_deadline(
-    service: Service, session: http.Session, beginning: bytes
+    service: Service, session: requests.Session, beginning: bytes
 ) -> None:
     def drip(write: Write) -> None:
         write(beginning)
@@ -91,7 +92,7 @@ def test_an_answer_that_drips_ends_at_the_deadline(
     assert time.monotonic() - started < 2
 
 
-def test_an_answer_cut_short_is_no_answer(service: Service, session: http.Session) -> None:
+def test_an_answer_cut_short_is_no_answer(service: Service, session: requests.Session) -> None:
     for cut in (
         b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nabc",
@@ -104,13 +105,13 @@ def test_an_answer_cut_short_is_no_answer(service: Service, session: http.Sessio
             _get(service, session)
 
 
-def test_nobody_there_is_unavailable(session: http.Session) -> None:
+def test_nobody_there_is_unavailable(session: requests.Session) -> None:
     with pytest.raises(Unavailable):
         http.get(session, "http://127.0.0.1:9/x", timeout=2)
 
 
 def test_redirects_are_followed_within_the_host_only(
-    service: Service, session: http.Session
+    service: Service, session: requests.Session
 ) -> None:
     service.says("x", 302, b"", Location="/y")
     service.says("y", 200, b"found")
@@ -121,7 +122,7 @@ def test_redirects_are_followed_within_the_host_only(
         _get(service, session)
 
 
-def test_redirects_in_a_circle_end(service: Service, session: http.Session) -> None:
+def test_redirects_in_a_circle_end(service: Service, session: requests.Session) -> None:
     service.says("x", 302, b"", Location="/x")
 
     with pytest.raises(Unavailable):
@@ -130,7 +131,7 @@ def test_redirects_in_a_circle_end(service: Service, session: http.Session) -> N
     assert len(service.asked) == http.MAX_REDIRECTS + 1
 
 
-def test_no_cookie_is_kept(service: Service, session: http.Session) -> None:
+def test_no_cookie_is_kept(service: Service, session: requests.Session) -> None:
     service.says("x", 200, b"", Set_Cookie="session=1")
 
     _get(service, session)
@@ -140,7 +141,7 @@ def test_no_cookie_is_kept(service: Service, session: http.Session) -> None:
 
 
 def test_the_environment_s_proxies_and_passwords_are_not_used(
-    service: Service, session: http.Session, monkeypatch: pytest.MonkeyPatch
+    service: Service, session: requests.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     service.says("x", 200, b"direct")
@@ -148,5 +149,5 @@ def test_the_environment_s_proxies_and_passwords_are_not_used(
     assert _get(service, session).body == b"direct"
 
 
-def _get(service: Service, session: http.Session, timeout: float = 5) -> http.Reply:
+def _get(service: Service, session: requests.Session, timeout: float = 5) -> http.Reply:
     return http.get(session, f"http://127.0.0.1:{service.server_port}/x", timeout=timeout)
