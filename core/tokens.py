@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import jwt
 from apiflask import HTTPError
 from flask import Flask, Response, current_app, g, request
+from flask_jwt_extended import JWTManager, decode_token
+from flask_jwt_extended.exceptions import JWTExtendedException
 
 from core.groups import GROUP_ADMIN
 from core.settings import TokenSettings
@@ -21,7 +23,7 @@ from core.web import refuse, stop
 
 ALGORITHM = "EdDSA"
 ACCESS, REFRESH = "access", "refresh"
-REQUIRED = ("exp", "sub", "email", "group", "type")
+REQUIRED = ("exp", "jti", "sub", "email", "group", "type")
 
 UNAUTHORIZED = 401
 UNAVAILABLE = 503
@@ -101,15 +103,14 @@ class _Verified:
 
 
 class Verifier:
-    """Verifies tokens that `users` signed for this audience; safe from any thread.
+    """Verifies tokens as the app is configured to; safe from any thread, within the app's context.
 
     A signature that was found good is remembered, because computing it takes longer than many a
     view. What may change meanwhile is looked at each time: the clock, and whether the key is
     published yet.
     """
 
-    def __init__(self, settings: TokenSettings, find_key: KeyFinder) -> None:
-        self._settings = settings
+    def __init__(self, find_key: KeyFinder) -> None:
         self._find_key = find_key
         self._lock = threading.Lock()
         self._known: dict[bytes, _Verified] = {}
@@ -128,14 +129,13 @@ class Verifier:
     def _verify(self, token: str) -> _Verified:
         kid = str(jwt.get_unverified_header(token).get("kid", ""))
         key = self._find_key(kid)
-        said = jwt.decode(
-            token,
-            key,
-            algorithms=[ALGORITHM],
-            audience=self._settings.token_audience,
-            issuer=self._settings.token_issuer,
-            options={"require": list(REQUIRED)},
-        )
+        try:
+            said = decode_token(token)
+        except JWTExtendedException as exc:
+            raise jwt.InvalidTokenError(str(exc)) from exc
+        for name in REQUIRED:
+            if said.get(name) is None:
+                raise jwt.MissingRequiredClaimError(name)
         return _Verified(said, kid, key)
 
     def _remember(self, digest: bytes, verified: _Verified) -> None:
@@ -147,7 +147,20 @@ class Verifier:
 
 def configure(app: Flask, settings: TokenSettings, find_key: KeyFinder) -> None:
     """Make `app` accept bearer tokens that `users` signed for this audience, and nothing else."""
-    app.extensions[EXTENSION] = Verifier(settings, find_key)
+    app.config.update(
+        JWT_ALGORITHM=ALGORITHM,
+        JWT_DECODE_ALGORITHMS=[ALGORITHM],
+        JWT_DECODE_ISSUER=settings.token_issuer,
+        JWT_DECODE_AUDIENCE=settings.token_audience,
+        # flask-jwt-extended wants a key to be configured even though the loader gives it.
+        JWT_PUBLIC_KEY="see decode_key_loader",
+    )
+    manager = JWTManager(app)
+    app.extensions[EXTENSION] = Verifier(find_key)
+
+    @manager.decode_key_loader
+    def decode_key(header: dict[str, Any], _payload: dict[str, Any]) -> Any:
+        return find_key(str(header.get("kid", "")))
 
     @app.errorhandler(KeysUnavailableError)
     def keys_unavailable(_error: KeysUnavailableError) -> Response:

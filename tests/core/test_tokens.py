@@ -1,11 +1,13 @@
 """Verifying tokens: what is remembered of one, and what is not."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from flask import Flask
 
 from core import tokens
 from core.settings import TokenSettings
@@ -31,6 +33,7 @@ class Keys:
             "email": "maria@empresa.example",
             "group": "users",
             "type": "access",
+            "jti": "1",
             "iss": SETTINGS.token_issuer,
             "aud": SETTINGS.token_audience,
             "exp": time.time() + 60,
@@ -44,8 +47,11 @@ def keys() -> Keys:
 
 
 @pytest.fixture
-def verifier(keys: Keys) -> tokens.Verifier:
-    return tokens.Verifier(SETTINGS, keys.find)
+def verifier(keys: Keys) -> Iterator[tokens.Verifier]:
+    app = Flask("service")
+    tokens.configure(app, SETTINGS, keys.find)
+    with app.app_context():
+        yield app.extensions[tokens.EXTENSION]
 
 
 def test_a_token_says_the_same_however_often_it_is_shown(
