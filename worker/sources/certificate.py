@@ -62,7 +62,6 @@ HEADING = "COMPROVANTE DE INSCRIÇÃO E DE SITUAÇÃO CADASTRAL"
 
 _INDEX = labels.index((*REQUIRED, *OPTIONAL, *ALIASES))
 _PRINTED_INDEX = _INDEX | labels.index((HEADING,))
-_CELLS = frozenset({"td", "th"})
 _LONGEST_LABEL = 400  # with the spaces that pages put around it
 _LONGEST_ACTIVITY = 400
 _NEXT_ACTIVITY = re.compile(r"(?=[0-9]{2}\.[0-9]{2}-[0-9]-[0-9]{2} - )")
@@ -71,20 +70,20 @@ _NEXT_ACTIVITY = re.compile(r"(?=[0-9]{2}\.[0-9]{2}-[0-9]-[0-9]{2} - )")
 def read(root: etree._Element) -> dict[str, list[str]]:
     """Return the value of each cell that bears a label, by label."""
     card: dict[str, list[str]] = {}
-    for cell in root.iter("td", "th"):
+    values, first_before, whole_before = [""], "", ""
+    for cell in root.iter("td"):
         first = _first_text(cell)
         label = _label(first) if len(first) < _LONGEST_LABEL else ""
-        if label:
-            card.setdefault(label, []).append(_value(_own_text(cell).partition(first)[2]))
+        if not label:
+            continue
+        whole = _text(cell)
+        if whole_before.endswith(whole):
+            # The page did not close the cell before, so that this one lies within it.
+            values[-1] = _value(whole_before.removesuffix(whole).partition(first_before)[2])
+        values = card.setdefault(label, [])
+        values.append(_value(whole.partition(first)[2]))
+        first_before, whole_before = first, whole
     return card
-
-
-def _own_text(cell: etree._Element) -> str:
-    """Return a cell's text up to a cell within it, which is one that the page did not close."""
-    whole = _text(cell)
-    within = (_text(inner) for inner in cell.iter("td", "th") if inner is not cell)
-    next_one = next((text for text in within if text and not text.isspace()), "")
-    return whole.partition(next_one)[0] if next_one else whole
 
 
 def _text(element: etree._Element) -> str:
@@ -119,7 +118,7 @@ def _first_text(cell: etree._Element) -> str:
     """Return the first text of a cell; of one that begins with another cell there is none."""
     for element in cell.iter():
         # The card is a table within a cell: innermost cells hold a label and its value.
-        if element.tag in _CELLS and element is not cell:
+        if element.tag == "td" and element is not cell:
             return ""
         text = element.text
         if text and not text.isspace():
