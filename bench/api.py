@@ -90,6 +90,7 @@ def _prepare(
     scene.execute(
         f"INSERT INTO job ({columns}) SELECT {columns} FROM job, generate_series(1, {JOBS})"
     )
+    scene.execute("VACUUM ANALYZE job")
     steps = {}
     for call in calls:
         answer = requests.request(
