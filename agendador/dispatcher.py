@@ -46,8 +46,8 @@ class Dispatcher:
 
     def __init__(self, settings: AgendadorSettings) -> None:
         self._settings = settings
-        self._engine = ledger.single(
-            ledger.engine(settings, "dispatcher", checked=False, by_index=True)
+        self._engine = ledger.engine(
+            settings, "dispatcher", checked=False, by_index=True, single=True
         )
         self._listener = ledger.Listener(settings, "dispatcher", [ledger.JOB_CHANNEL])
         self._publisher = Publisher(settings, "dispatcher")

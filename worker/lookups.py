@@ -61,7 +61,7 @@ class Lookups:
         self._presence = Presence("lookups", settings.lookup_slots)
         self._name = self._presence.name
         self._engine = ledger.engine(settings, "lookups", checked=False, by_index=True)
-        self._single = ledger.single(self._engine)
+        self._single = ledger.engine(settings, "lookups", checked=False, by_index=True, single=True)
         self._heartbeat = Heartbeat(settings.heartbeat_file)
         # What the slots are to do; None ends one.
         self._claimed: queue.SimpleQueue[Row[Any] | None] = queue.SimpleQueue()
@@ -101,6 +101,7 @@ class Lookups:
             self._claimed.put(None)
         self._presence.leave(self._single)
         self._engine.dispose()
+        self._single.dispose()
         faulthandler.cancel_dump_traceback_later()
         log.info("worker_stopped", worker=self._name)
 
@@ -261,7 +262,7 @@ class Lookups:
 
     def _renew(self) -> None:
         if self._in_flight and time.monotonic() >= self._renew_at:
-            with self._engine.begin() as connection:
+            with self._single.begin() as connection:
                 work.renew(connection, list(self._in_flight), self._name)
             self._renew_at = time.monotonic() + RENEW_SECONDS
 
@@ -280,7 +281,7 @@ class Lookups:
 
     def _hand_back(self, deliveries: Deliveries) -> None:
         try:
-            with self._engine.begin() as connection:
+            with self._single.begin() as connection:
                 work.release(connection, list(self._in_flight), self._name)
         except ledger.ERRORS as exc:
             if not ledger.is_lost(exc):

@@ -55,9 +55,7 @@ class Mailer:
     def __init__(self, settings: MailerSettings) -> None:
         self._settings = settings
         # Whatever the mailer writes is one statement.
-        self._engine = ledger.single(
-            ledger.engine(settings, "mailer", checked=False, by_index=True)
-        )
+        self._engine = ledger.engine(settings, "mailer", checked=False, by_index=True, single=True)
         self._listener = ledger.Listener(settings, "mailer", [ledger.MAIL_CHANNEL])
         self._server = MailServer(settings, when_waiting=self._note_taken)
         self._heartbeat = Heartbeat(settings.heartbeat_file)

@@ -29,7 +29,9 @@ _BY_INDEX = " ".join(
     }.items()
 )
 
-# What `create_engine` takes for transactions of one statement; see `single`.
+# What `create_engine` takes for transactions of one statement: PostgreSQL begins and commits those
+# by itself, which spares two round trips. They have connections of their own, since switching one
+# between the modes costs as many.
 SINGLE: dict[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 
 # PostgreSQL channels: the ledger tells on them that there is work.
@@ -67,12 +69,14 @@ def engine(
     *,
     checked: bool = True,
     by_index: bool = False,
+    single: bool = False,
 ) -> Engine:
     """Make an engine with a pool of `pool_size` connections.
 
     Each use of a connection begins with a round trip to see that it lives, unless `checked` is
     False: that is for loops that meet a lost connection by trying again anyway. With `by_index`
-    PostgreSQL plans for few rows of large tables: that is for `prepared` statements.
+    PostgreSQL plans for few rows of large tables: that is for `prepared` statements. With `single`
+    each statement is a transaction of its own.
     """
     arguments = options(name)
     if by_index:
@@ -85,15 +89,8 @@ def engine(
         pool_pre_ping=checked,
         # What a statement holds is people's data and must not reach a log.
         hide_parameters=True,
+        **(SINGLE if single else {}),
     )
-
-
-def single(engine: Engine) -> Engine:
-    """Return the same engine for transactions of one statement.
-
-    PostgreSQL begins and commits those by itself, which spares two round trips.
-    """
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def replace_closed(engine: Engine) -> None:
