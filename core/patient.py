@@ -3,7 +3,8 @@
 Its own threads read from the client: as many clients as there are threads that send slowly, or
 nothing, would keep everybody else waiting. Here the loop that accepts connections collects what
 comes, and a connection that is slow costs its bytes alone. What cannot be a request that any
-service takes is refused before it is read.
+service takes is refused before it is read. Only where a request ends is found here: whether it is
+one, its only parser (gunicorn's) decides. HTTP/1.1 alone, without TLS.
 """
 
 import re
@@ -27,12 +28,13 @@ HEAD_BYTES = 64 * 1024
 BODY_BYTES = 8_000_000
 # Of all requests that are on their way together.
 HELD_BYTES = 64_000_000
-CHUNK_BYTES = 64 * 1024
+READ_BYTES = 64 * 1024
+LENGTH_DIGITS = 18
 
-_LENGTH = re.compile(rb"^content-length:[ \t]*(\d{1,18})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_LENGTH = re.compile(rb"^content-length:[ \t]*(.*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _CHUNKED = re.compile(rb"^transfer-encoding:.*chunked", re.IGNORECASE | re.MULTILINE)
 _CONTINUE = re.compile(rb"^expect:[ \t]*100-continue", re.IGNORECASE | re.MULTILINE)
-_LAST_CHUNK = b"\r\n0\r\n\r\n"
+_CHUNK_SIZE = re.compile(rb"([0-9a-f]{1,8})[ \t]*(?:;.*)?", re.IGNORECASE)
 
 
 class RefusedError(Exception):
@@ -49,16 +51,17 @@ class Arriving:
         self.since = time.monotonic()
         self.data = bytearray(begun)
         self.expects_continue = False
-        # How many bytes it has in all, when its head has told.
+        # How many bytes it has in all, when that is known.
         self._size: int | None = None
-        self._chunked = False
+        # Where the next chunk begins, of a body that comes in chunks.
+        self._chunk: int | None = None
 
     def is_whole(self) -> bool:
         """Tell whether all of it is there; raises RefusedError when it never can be."""
-        if self._size is None and not self._chunked:
+        if self._size is None and self._chunk is None:
             self._read_head()
-        if self._chunked:
-            return self.data.endswith(_LAST_CHUNK)
+        if self._size is None and self._chunk is not None:
+            self._read_chunks(self._chunk)
         return self._size is not None and len(self.data) >= self._size
 
     def _read_head(self) -> None:
@@ -68,18 +71,43 @@ class Arriving:
                 raise RefusedError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             return
         head = bytes(self.data[:end])
-        length = _LENGTH.search(head)
-        body = int(length[1]) if length else 0
-        if body > BODY_BYTES:
-            raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         self.expects_continue = _CONTINUE.search(head) is not None
-        self._chunked = _CHUNKED.search(head) is not None
-        self._size = end + 4 + body
+        if _CHUNKED.search(head):
+            self._chunk = end + 4
+        else:
+            self._size = end + 4 + _length(head)
+
+    def _read_chunks(self, start: int) -> None:
+        """Go from chunk to chunk (RFC 9112, 7.1): what is inside one may look like the last."""
+        while (end := self.data.find(b"\r\n", start, start + HEAD_BYTES)) >= 0:
+            size = _CHUNK_SIZE.fullmatch(bytes(self.data[start:end]))
+            if size is None:
+                raise RefusedError(HTTPStatus.BAD_REQUEST)
+            if int(size[1], 16) == 0:
+                # Trailers may follow, and then an empty line.
+                last = self.data.find(b"\r\n\r\n", end, end + HEAD_BYTES)
+                self._size = last + 4 if last >= 0 else None
+                break
+            start = end + 2 + int(size[1], 16) + 2
+        self._chunk = start
+        if self._size is None and len(self.data) > start + HEAD_BYTES:
+            raise RefusedError(HTTPStatus.BAD_REQUEST)
 
     def require_room(self) -> None:
         """Raise RefusedError when more has come than any service takes."""
         if len(self.data) > HEAD_BYTES + BODY_BYTES:
             raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+
+def _length(head: bytes) -> int:
+    told = _LENGTH.findall(head)
+    if not told:
+        return 0
+    if len(told) > 1 or not told[0].isdigit():
+        raise RefusedError(HTTPStatus.BAD_REQUEST)
+    if len(told[0]) > LENGTH_DIGITS or int(told[0]) > BODY_BYTES:
+        raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    return int(told[0])
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]
@@ -111,7 +139,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         super().murder_pending()
         patience = ARRIVAL_SECONDS if self.alive else STOPPING_SECONDS
         limit = time.monotonic() - patience
-        for conn in [c for c, arriving in self._arriving.items() if arriving.since < limit]:
+        while self._arriving:
+            conn, arriving = next(iter(self._arriving.items()))
+            if arriving.since >= limit:
+                break
             self._drop(conn)
 
     def _receive(self, conn: TConn, _socket: Any) -> None:
@@ -120,7 +151,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         if arriving is None:  # it made room for another one in this very round
             return
         try:
-            self._read(conn, arriving)
+            # Of one that came together with the one before there may be no more to read.
+            if not arriving.is_whole():
+                self._read(conn, arriving)
             if arriving.is_whole():
                 self._hand_over(conn)
                 return
@@ -135,7 +168,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
 
     def _read(self, conn: TConn, arriving: Arriving) -> None:
         try:
-            data = conn.sock.recv(CHUNK_BYTES)
+            data = conn.sock.recv(READ_BYTES)
         except BlockingIOError:
             return
         if not data:

@@ -126,8 +126,9 @@ def crowd(service: Service, begun: bytes) -> Iterator[list[socket.socket]]:
         HEAD,
         HEAD + b"Content-Length: 900000\r\n\r\n{",
         HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nff\r\n\r\n0\r\n\r\n",
     ],
-    ids=["nothing", "half-a-head", "half-a-body", "half-a-chunk"],
+    ids=["nothing", "half-a-head", "half-a-body", "half-a-chunk", "an-end-inside-a-chunk"],
 )
 def test_a_thousand_who_send_slowly_keep_nobody_waiting(service: Service, begun: bytes) -> None:
     before = service.memory()
@@ -163,6 +164,17 @@ def test_chunks_and_continue_are_understood(service: Service) -> None:
     body = json.dumps({"email": MARIA.email, "password": "not this one"}).encode()
     chunk = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
     assert service.say(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk)[0] == 401
+    small = b"".join(b"1;a=b\r\n%c\r\n" % byte for byte in body) + b"0\r\nX-Sum: 1\r\n\r\n"
+    assert service.say(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + small)[0] == 401
+    with closing(service.connect()) as client:
+        # Two at once, and no more will come.
+        client.sendall((HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk) * 2)
+        client.shutdown(socket.SHUT_WR)
+        for _ in range(2):
+            answer = http.client.HTTPResponse(client)
+            answer.begin()
+            assert answer.status == 401
+            answer.read()
     with closing(service.connect()) as client:
         client.sendall(HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
         assert client.recv(100).startswith(b"HTTP/1.1 100")
@@ -182,6 +194,21 @@ def test_what_is_too_much_is_refused_before_it_is_read(service: Service) -> None
     assert service.say(HEAD + b"Content-Length: %d\r\n\r\n%s" % (len(deep), deep))[0] == 400
     assert service.memory() - before < GROWTH_BYTES
     assert service.seconds_to_answer() < LIMIT_SECONDS
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
+        b"Content-Length: +5\r\n\r\nabcde",
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n" + b"1" * 70_000,
+        b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_refused(service: Service, rest: bytes) -> None:
+    assert service.say(HEAD + rest)[0] == 400
 
 
 def test_log_ins_beyond_the_limit_are_refused_cheaply(service: Service) -> None:
