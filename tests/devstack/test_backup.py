@@ -17,18 +17,22 @@ from tests.clients import Registry
 from tests.devstack.test_commands import devstack
 from tests.people import MARIA, cnpj
 from tests.waiting import wait_until
+from worker.settings import LookupSettings
 
 SECONDS = 30
 LONG = 90.0
-DONE, WAITING = 3, 12
+SLOTS = LookupSettings.model_fields["lookup_slots"].default
+DONE, WAITING = 3, SLOTS + 4
 
 
 @contextmanager
 def suite_at(home: Path) -> Iterator[Stack]:
     """Give a home's stack on free ports; whatever still runs in it ends with the block."""
     home.mkdir(exist_ok=True)
-    yield stack.new(home, dict(zip(PUBLIC_PORTS, ports.free(len(PUBLIC_PORTS)), strict=True)))
-    homes.discard(home, keep="log")
+    try:
+        yield stack.new(home, dict(zip(PUBLIC_PORTS, ports.free(len(PUBLIC_PORTS)), strict=True)))
+    finally:
+        homes.discard(home, keep="log")
 
 
 def token_of(suite: Stack) -> str:
@@ -82,7 +86,7 @@ def test_a_backup_brings_everything_back_and_queued_work_goes_on(tmp_path: Path)
         all_are(suite, token, "processed", DONE)
         Registry(suite.address("registry"), "").behave(delay_ms=60_000)
         schedule(suite, token, range(100, 100 + WAITING))
-        all_are(suite, token, "processing", 8)
+        all_are(suite, token, "processing", SLOTS)
         made = devstack("--home", str(home), "backup")
         assert made.returncode == 0, made.stderr
         before = jobs_of(suite, token)
