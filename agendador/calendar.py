@@ -15,7 +15,7 @@ from agendador.database import db
 from core import web
 from core.clock import SAO_PAULO, utc_now
 from core.documents import format_cnpj
-from core.ledger import reports
+from core.ledger import recurrence, reports
 from core.ledger.transitions import preferences
 from core.tokens import caller, signed_in
 
@@ -115,7 +115,7 @@ def _event(job: Row[Any], now: datetime) -> Iterator[str]:
     if job.description:
         yield f"DESCRIPTION:{job.description.translate(_ESCAPES)}"
     if job.recurrence and job.next_run_at is not None:
-        yield f"RRULE:{job.recurrence}"
+        yield f"RRULE:{recurrence.as_feed(job.recurrence)}"
     yield from ("TRANSP:TRANSPARENT", "END:VEVENT")
 
 

@@ -21,6 +21,8 @@ MIN_INTERVAL = timedelta(minutes=15)
 # How far ahead an occurrence is looked for.
 HORIZON = timedelta(days=3_660)
 MAX_LENGTH = 200
+# What every zone can tell; 99991231 is a way to say never.
+EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 # Every month has this day.
 LAST_SURE_DAY = 28
 
@@ -92,12 +94,24 @@ def occurrences(rule: str, date: datetime) -> Iterator[datetime]:
     end = start + HORIZON
     if "UNTIL" in parts:
         end = min(end, _until(parts["UNTIL"]).astimezone(zone).replace(tzinfo=None))
-    bare = ";".join(f"{k}={v}" for k, v in parts.items() if k not in {"COUNT", "UNTIL"})
+    bare = _written({k: v for k, v in parts.items() if k not in {"COUNT", "UNTIL"}})
     every = rrulestr(bare, dtstart=start)
     assert isinstance(every, rrule)  # noqa: S101 a single rule, as the parser made sure
     limit = int(parts["COUNT"]) if "COUNT" in parts else None
     for local in islice(every.replace(until=end), limit):
         yield local.replace(tzinfo=zone).astimezone(UTC)
+
+
+def as_feed(rule: str) -> str:
+    """Return a rule as a calendar program must be given it: UNTIL in UTC (RFC 5545, 3.3.10)."""
+    parts = _parts(rule)
+    if "UNTIL" in parts:
+        parts["UNTIL"] = f"{_until(parts['UNTIL']):%Y%m%dT%H%M%SZ}"
+    return _written(parts)
+
+
+def _written(parts: dict[str, str]) -> str:
+    return ";".join(f"{name}={value}" for name, value in parts.items())
 
 
 def _parts(rule: str) -> dict[str, str]:
@@ -148,15 +162,16 @@ def _check_days_of_month(days: str, freq: str, *, every_time: bool) -> None:
 
 
 def _until(value: str) -> datetime:
-    """Return the last moment of a rule; a date alone is the whole of that day in São Paulo."""
+    """Return the last moment of a rule, in UTC; a date alone is all of that day in São Paulo."""
+    form = "%Y%m%dT%H%M%S" if "T" in value else "%Y%m%d"
     try:
-        if "T" not in value:
-            day = datetime.strptime(value, "%Y%m%d")  # noqa: DTZ007 a day has no zone
-            return datetime.combine(day, time_of_day.max, SAO_PAULO)
-        moment = datetime.strptime(value.rstrip("Z"), "%Y%m%dT%H%M%S")  # noqa: DTZ007 see below
+        moment = datetime.strptime(value.rstrip("Z"), form)  # noqa: DTZ007 see below
     except ValueError:
         raise InvalidRuleError(f"UNTIL: {value} não é uma data.") from None
-    return moment.replace(tzinfo=UTC if value.endswith("Z") else SAO_PAULO)
+    if "T" not in value:
+        moment = datetime.combine(moment, time_of_day.max)
+    moment = moment.replace(tzinfo=UTC if value.endswith("Z") else SAO_PAULO)
+    return min(max(moment, EARLIEST), LATEST).astimezone(UTC)
 
 
 def _minus(rule: str, number: int) -> str:

@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
+from dateutil.rrule import rrulestr
 from sqlalchemy import Engine, text
 
+from core.clock import SAO_PAULO
+from core.ledger import recurrence
 from core.ledger.transitions import mails
 from tests.agendador.conftest import Caller, Users, claims_of
 from tests.agendador.ledgers import finish, job
@@ -91,6 +94,30 @@ def test_a_calendar_program_reads_the_jobs(app: APIFlask, maria: Caller) -> None
     assert "DTSTART;TZID=America/Sao_Paulo:20310301T090000\n" in text
     assert "RRULE:FREQ=WEEKLY;BYDAY=MO\n" in text
     assert re.search(r"UID:consulta-\d+@", text)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=DAILY;UNTIL=20310303",
+        "FREQ=DAILY;UNTIL=20310302T090000",
+        "FREQ=DAILY;UNTIL=20310303T115959Z",
+        "FREQ=WEEKLY;UNTIL=20310331;BYDAY=MO,FR",
+        "FREQ=HOURLY;COUNT=3",
+    ],
+)
+def test_a_calendar_program_sees_a_recurring_job_when_it_runs(
+    app: APIFlask, maria: Caller, rule: str
+) -> None:
+    make(maria, recurrence=rule)
+    text = feed(app, maria.post("/calendar").json["data"]["path"])
+    began, shown = (re.search(rf"^{name}[^:]*:(.+)$", text, re.M) for name in ("DTSTART;", "RRULE"))
+    assert began
+    assert shown
+    start = datetime.strptime(began[1], "%Y%m%dT%H%M%S").replace(tzinfo=SAO_PAULO)
+
+    # dateutil, as the RFC does, wants UNTIL in UTC beside a start with a zone.
+    assert list(rrulestr(shown[1], dtstart=start)) == list(recurrence.occurrences(rule, start))
 
 
 def test_a_calendar_is_closed_and_its_address_changed(app: APIFlask, maria: Caller) -> None:

@@ -34,6 +34,7 @@ def days(rule: str, date: datetime, count: int = 3) -> list[str]:
         ("FREQ=MONTHLY;BYMONTHDAY=31", ["2031-03-31 09:00", "2031-05-31 09:00"]),
         ("FREQ=DAILY;UNTIL=20310305", ["2031-03-04 09:00", "2031-03-05 09:00"]),
         ("FREQ=DAILY;UNTIL=20310305T085959", ["2031-03-04 09:00"]),
+        ("FREQ=HOURLY;UNTIL=99991231", ["2031-03-04 09:00", "2031-03-04 10:00"]),
         ("FREQ=DAILY;UNTIL=20310305T120000Z", ["2031-03-04 09:00", "2031-03-05 09:00"]),
         ("FREQ=MINUTELY;INTERVAL=15", ["2031-03-04 09:00", "2031-03-04 09:15", "2031-03-04 09:30"]),
         ("FREQ=HOURLY;COUNT=1", ["2031-03-04 09:00"]),
@@ -114,6 +115,7 @@ def test_the_first_occurrence_may_be_later_than_the_date() -> None:
 
     assert first("FREQ=WEEKLY;BYDAY=MO", TUESDAY) == monday
     assert first("FREQ=DAILY;UNTIL=20300101", TUESDAY) is None
+    assert first("FREQ=DAILY;UNTIL=00010101T000000Z", TUESDAY) is None
 
 
 def test_what_follows_counts_what_remains() -> None:
