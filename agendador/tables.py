@@ -75,13 +75,23 @@ def _of_csv(content: bytes) -> Iterator[list[str]]:
 
 
 def _decode(content: bytes) -> str:
-    """Return the text of a file in UTF-8, in UTF-16 with its mark, or in Windows-1252."""
+    """Return the text of a file in UTF-8, in UTF-16, or in Windows-1252."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", errors="replace")
+    if b"\0" in content:
+        return content.decode(_unmarked_utf16(content), errors="replace")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("cp1252", errors="replace")
+
+
+def _unmarked_utf16(content: bytes) -> str:
+    """Return which UTF-16 a file with NULs is in: of most letters, one byte is NUL."""
+    first, second = content[::2].count(0), content[1::2].count(0)
+    if not min(first, second) * 100 < len(content) < max(first, second) * 4:
+        raise TableError("O arquivo não é uma tabela em texto. Salve-o como CSV UTF-8 ou XLSX.")
+    return "utf-16-be" if first > second else "utf-16-le"
 
 
 def _of_workbook(content: bytes) -> Iterator[list[str]]:

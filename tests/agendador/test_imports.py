@@ -137,7 +137,9 @@ def test_thousands_of_rows_are_imported_in_seconds(maria: Caller, ledger: Engine
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]
+)
 def test_the_usual_shapes_of_csv_are_understood(
     maria: Caller, separator: str, encoding: str
 ) -> None:
@@ -147,6 +149,14 @@ def test_the_usual_shapes_of_csv_are_understood(
     assert statuses(send(maria, table.encode(encoding))) == ["created"]
     (job,) = maria.get("/jobs").json["data"]["items"]
     assert job["title"] == 'Café "do" João'
+
+
+@pytest.mark.parametrize("content", [b"cnpj\n\0\n", b"\0" * 1_000, bytes(range(256)) * 10])
+def test_what_is_no_text_is_refused_and_told_apart(maria: Caller, content: bytes) -> None:
+    answer = send(maria, content)
+
+    assert answer.status_code == 422
+    assert "CSV UTF-8 ou XLSX" in answer.json["errors"]["file"][0]
 
 
 def test_a_list_without_header_is_of_cnpjs(maria: Caller) -> None:
