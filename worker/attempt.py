@@ -101,6 +101,9 @@ def _failed(run: Row[Any], error: SourceError, max_attempts: int) -> Outcome:
     if isinstance(error, HeldBack):
         seconds = _pause(run.attempt, error.retry_after)
         return _queued(run, error.code, error.reason, seconds, counts=False)
+    if error.captcha and run.attempt >= max_attempts:
+        # None of the others came back, so it is a person's turn.
+        return _ended(run, error.captcha.code, error.captcha.reason)
     if error.transient:
         return _later(run, error.code, error.reason, error.retry_after, max_attempts)
     return _ended(run, error.code, error.reason)

@@ -15,7 +15,7 @@ from core.settings import load
 from tests.world import World
 from worker.attempt import perform
 from worker.settings import LookupSettings
-from worker.sources.errors import HeldBack, NotFound, RateLimited, SourceError, Unavailable
+from worker.sources.errors import Captcha, HeldBack, NotFound, RateLimited, SourceError, Unavailable
 
 MAX_ATTEMPTS = 3
 RETRIES = (60.0, 600.0)
@@ -97,6 +97,16 @@ def test_a_source_that_refuses_was_asked_and_is_not_asked_for_ever(error: Source
     assert again.retry_in is not None
     assert again.retry_in >= 20
     assert (last.status, last.error_code) == (Status.ERROR, "attempts_exhausted")
+
+
+def test_when_no_attempt_is_left_it_is_the_turn_of_the_person_whom_a_source_asked_for() -> None:
+    error = Unavailable()
+    error.captcha = Captcha()
+
+    again, last = attempt(error), attempt(error, number=MAX_ATTEMPTS)
+
+    assert (again.status, again.error_code) == (Status.QUEUED, "unavailable")
+    assert (last.status, last.error_code) == (Status.ERROR, "captcha")
 
 
 def test_the_ledger_counts_how_often_a_company_was_not_found_beside_the_attempts(

@@ -60,7 +60,8 @@ class Chain:
         Raises the SourceError that decides what to do next, its `source` set: NotFound with
         `confirmed` when two sources said so; else a transient one if any source may still know
         (of several the one that may be asked soonest, which uses up no attempt if it was only held
-        back: it was not asked yet); else the one that weighs most.
+        back: it was not asked yet; with the `captcha` of the one that asked for a person); else the
+        one that weighs most.
         """
         errors: list[SourceError] = []
         for link in self.links:
@@ -121,7 +122,9 @@ def _verdict(errors: list[SourceError]) -> SourceError:
         return NoSource()
     transient = [error for error in errors if error.transient]
     if transient and not _is_proven_missing(errors):
-        return min(transient, key=_wait)
+        soonest = min(transient, key=_wait)
+        soonest.captcha = next((error for error in errors if isinstance(error, Captcha)), None)
+        return soonest
     verdict = next(error for kind in _BY_WEIGHT for error in errors if isinstance(error, kind))
     if isinstance(verdict, NotFound):
         verdict.confirmed = _is_proven_missing(errors)

@@ -26,8 +26,8 @@ from core import official_page
 class SourceError(Exception):
     """A source gave no company. `transient` tells that the same question may succeed later.
 
-    `retry_after` is the number of seconds that the source asked us to wait, if it did; `source`
-    is its name, set by the chain.
+    `retry_after` is the number of seconds that the source asked us to wait, if it did. The chain
+    sets the others: `source` is its name, `captcha` the answer of another that asks for a person.
     """
 
     code: ClassVar[str] = "source_error"
@@ -38,6 +38,7 @@ class SourceError(Exception):
         self.reason = reason or self.default_reason
         self.retry_after = retry_after
         self.source = ""
+        self.captcha: Captcha | None = None
         super().__init__(self.reason)
 
 

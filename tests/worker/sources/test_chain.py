@@ -173,6 +173,22 @@ def test_while_another_source_may_still_know_nothing_is_decided(
     assert (caught.value.retry_after, caught.value.source) == (20, "brasilapi")
 
 
+def test_that_a_source_asked_for_a_person_is_remembered_while_others_may_still_know(
+    service: Service, chains: Chains
+) -> None:
+    service.says("receita", 200, ours("captcha.html"))
+    service.says("opencnpj", 503, b"")
+    service.says("brasilapi", 503, b"", Retry_After="20")
+
+    with pytest.raises(Unavailable) as caught:
+        chains("receita", "opencnpj", "brasilapi").lookup(CNPJ)
+    assert isinstance(caught.value.captcha, Captcha)
+
+    with pytest.raises(Unavailable) as caught:
+        chains("opencnpj").lookup(CNPJ)
+    assert caught.value.captcha is None
+
+
 def test_of_the_errors_that_stay_the_one_a_person_can_act_on_counts(
     service: Service, chains: Chains
 ) -> None:
