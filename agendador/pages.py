@@ -82,8 +82,8 @@ def _problem(content: bytes) -> str:
     start = content[:_START_BYTES].replace(b"\0", b"")
     if not start.strip():
         return "O arquivo está vazio."
-    if start.startswith(b"%PDF"):
-        return "Este é um PDF. Salve a página do navegador como HTML e envie esse arquivo."
+    if start.startswith(official_page.PDF_BEGINS):
+        return official_page.PDF_REFUSED
     if not _ARCHIVE.search(start) and not _HTML.search(content.replace(b"\0", b"")):
         return "Este arquivo não é uma página HTML."
     return ""

@@ -6,6 +6,10 @@ URL = "https://solucoes.receita.fazenda.gov.br/Servicos/cnpjreva/cnpjreva_solici
 # The largest page that is taken; real ones are a twentieth of it.
 MAX_BYTES = 2 * 1024 * 1024
 
+# What people save instead of the page, and what they are told then.
+PDF_BEGINS = b"%PDF"
+PDF_REFUSED = "Este é um PDF. Salve a página do navegador como HTML e use esse arquivo."
+
 # Why a run waits for a person: a source asks for one, or the page that one gave was of no use.
 CAPTCHA = "captcha"
 OTHER_COMPANY = "other_company"

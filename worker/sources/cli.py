@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core import logs, settings
+from core import logs, official_page, settings
 from core.documents import InvalidDocumentError, format_cnpj, parse_cnpj
 from worker.sources import fields, receita_page, recognition, registry
 from worker.sources.company import Company
-from worker.sources.errors import SourceError
+from worker.sources.errors import NotCertificate, SourceError
 from worker.sources.settings import SOURCE_NAMES, WEB_SOURCE_NAMES, SourceSettings
 
 LABELS = {
@@ -65,6 +65,8 @@ def parse_file(options: argparse.Namespace) -> int:
         sys.stderr.write(f"{options.file}: {exc.strerror}\n")
         return 2
     try:
+        if body.startswith(official_page.PDF_BEGINS):
+            raise NotCertificate(official_page.PDF_REFUSED)
         company = _saved_parser(options.source)(body, options.cnpj or "")
     except SourceError as error:
         print(f"{type(error).__name__}: {error.reason}")

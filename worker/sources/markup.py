@@ -24,6 +24,9 @@ _VISIBLE_TEXT = etree.XPath(
     "//text()[normalize-space() and not(parent::script or parent::style or parent::noscript)]",
     smart_strings=False,
 )
+_EMPTY_APP = etree.XPath(
+    "boolean(//script and //app-root and not(//app-root//text()[normalize-space()]))"
+)
 
 
 def tree(page: bytes) -> etree._Element | None:
@@ -49,6 +52,15 @@ def visible_texts(root: etree._Element) -> list[str]:
     """Return the texts of a page that are not blank, scripts and styles left out, in order."""
     texts: list[str] = _VISIBLE_TEXT(root)
     return texts
+
+
+def is_empty_app(root: etree._Element) -> bool:
+    """Tell whether a page is an Angular program that has not run: only a browser shows what it is.
+
+    Its root, `app-root` by the framework's custom, holds no text, and a script is to fill it.
+    """
+    is_so: bool = _EMPTY_APP(root)
+    return is_so
 
 
 def _bare(match: re.Match[bytes]) -> bytes:

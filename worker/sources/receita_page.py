@@ -62,7 +62,8 @@ def parse(page: bytes, cnpj: str = "") -> Company:
     both, as the new site does when both were opened, gives all.
 
     Raises WrongCompany for a page about another CNPJ; NotFound, InvalidCnpj, Captcha or
-    Unavailable for a page that says so; LayoutChanged, naming what is missing, for any other.
+    Unavailable for a page that says so; Captcha for one that only a browser shows; LayoutChanged,
+    naming what is missing, for any other.
     """
     company = _read(page, cnpj)
     if cnpj and company.cnpj != cnpj:
@@ -92,7 +93,9 @@ def _read(page: bytes, cnpj: str) -> Company:
         return _with_partners(certificate.company(card), entries)
     if qsa_page.is_shown(entries):
         return qsa_page.company(entries)
-    raise _refusal(" ".join(texts), card, cnpj)
+    error = _refusal(" ".join(texts), card, cnpj)
+    # The site since 2026, asked by a program: there the check comes before anything else.
+    raise Captcha if isinstance(error, LayoutChanged) and markup.is_empty_app(root) else error
 
 
 def _with_partners(found: Company, entries: list[tuple[str, str]]) -> Company:

@@ -57,6 +57,16 @@ def test_an_error_is_shown_by_name_and_reason(arguments: list[str], said: str) -
     assert done.stdout.startswith(said)
 
 
+@pytest.mark.parametrize("source", [[], ["--source", "receita"]])
+def test_a_pdf_is_told_apart_from_a_page(tmp_path: Path, source: list[str]) -> None:
+    (tmp_path / "x.pdf").write_bytes(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
+
+    done = _run("parse", tmp_path / "x.pdf", *source)
+
+    assert done.returncode == 1
+    assert done.stdout.startswith("NotCertificate: Este é um PDF. Salve a página do navegador")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["parse", "nowhere.html"], ["parse", "x", "--source", "x"], ["consult", "12345678000190"]],

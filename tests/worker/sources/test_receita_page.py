@@ -102,6 +102,7 @@ def test_the_case_of_tags_does_not_matter() -> None:
         ("captcha-image", Captcha),
         ("captcha-wrong", Captcha),
         ("form", Captcha),
+        ("empty-app", Captcha),
         ("other", LayoutChanged),
     ],
 )
@@ -116,6 +117,21 @@ def test_a_page_without_a_company_is_told_by_what_it_says(
         parse(page.encode(), CNPJ)
 
     assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(
+    ("found", "put"),
+    [
+        ("<app-root></app-root>", "<app-root><h2>Comprovante</h2></app-root>"),
+        ("<app-root></app-root>", ""),
+        ("script", "span"),
+    ],
+)
+def test_only_a_program_that_has_not_run_asks_for_a_browser(found: str, put: str) -> None:
+    page = ours("empty-app.html").decode().replace(found, put)
+
+    with pytest.raises(LayoutChanged):
+        parse(page.encode())
 
 
 @pytest.mark.parametrize("label", REQUIRED)

@@ -35,6 +35,7 @@ def test_a_certificate_of_another_company_is_told_apart() -> None:
     [
         ("qsa", "a do quadro de sócios"),
         ("captcha", "ainda pede a verificação"),
+        ("empty-app", "ainda pede a verificação"),
         ("not-found", "diz que o CNPJ não existe"),
         ("busy", "não é o comprovante"),
         ("other", "Faltam NÚMERO DE INSCRIÇÃO e outros"),
