@@ -4,7 +4,8 @@ Its own threads read from the client: as many clients as there are threads that 
 nothing, would keep everybody else waiting. Here the loop that accepts connections collects what
 comes, and a connection that is slow costs its bytes alone. What cannot be a request that any
 service takes is refused before it is read. Only where a request ends is found here: whether it is
-one, its only parser (gunicorn's) decides. HTTP/1.1 alone, without TLS.
+one, its only parser (gunicorn's) decides. HTTP/1.1 alone, without TLS. The loop never waits for one
+client.
 """
 
 import re
@@ -12,6 +13,7 @@ import selectors
 import socket
 import struct
 import time
+from concurrent.futures import Future
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -21,6 +23,8 @@ from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-
 # A request has come within these seconds, or its connection is closed.
 ARRIVAL_SECONDS = 60.0
 STOPPING_SECONDS = 2.0
+# Who was told that nothing follows an answer has so long to read it.
+LEAVING_SECONDS = 2.0
 # A client that takes nothing of its answer for so long has gone.
 SEND_SECONDS = 30
 HEAD_BYTES = 64 * 1024
@@ -116,6 +120,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._arriving: dict[TConn, Arriving] = {}
+        # Since when the connections leave that get no other answer.
+        self._leaving: dict[TConn, float] = {}
         self._held = 0
 
     def enqueue_req(self, conn: TConn) -> None:
@@ -125,17 +131,28 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             conn.sock.setsockopt(
                 socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0)
             )
-        if self.nr_conns >= self.worker_connections and self._arriving:
-            # Whoever is on the way for longest makes room.
-            self._drop(next(iter(self._arriving)))
+        if self.nr_conns >= self.worker_connections:
+            self._make_room()
         conn.sock.settimeout(0)
         self._arriving[conn] = Arriving(begun)
         self._held += len(begun)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._receive, conn))
         self._receive(conn, conn.sock)
 
+    def on_client_socket_readable(self, conn: TConn, client: Any) -> None:
+        """Begin with the next request, unless the connection made room in this very round."""
+        if conn in self.keepalived_conns:
+            super().on_client_socket_readable(conn, client)
+
+    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
+        """Wait for the next request of a connection, or let it leave."""
+        if not fs.cancelled() and fs.exception() is None and fs.result():
+            super().finish_request(conn, fs)
+        else:
+            self._let_leave(conn)
+
     def murder_pending(self) -> None:
-        """Close the connections whose request has not come in time."""
+        """Close the connections whose request has not come in time, and those that do not leave."""
         super().murder_pending()
         patience = ARRIVAL_SECONDS if self.alive else STOPPING_SECONDS
         limit = time.monotonic() - patience
@@ -144,6 +161,21 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             if arriving.since >= limit:
                 break
             self._drop(conn)
+        limit = time.monotonic() - LEAVING_SECONDS
+        while self._leaving:
+            conn, since = next(iter(self._leaving.items()))
+            if since >= limit:
+                break
+            self._close_left(conn)
+
+    def _make_room(self) -> None:
+        """Close the connection that is idle for longest, or else on its way for longest."""
+        if self.keepalived_conns:
+            idle = self.keepalived_conns.popleft()
+            self.poller.unregister(idle.sock)
+            self._close(idle)
+        elif self._arriving:
+            self._drop(next(iter(self._arriving)))
 
     def _receive(self, conn: TConn, _socket: Any) -> None:
         """Take what has come of a request; close the connection when there will be no more."""
@@ -179,26 +211,60 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE)
 
     def _hand_over(self, conn: TConn) -> None:
-        arriving = self._leave(conn)
+        arriving = self._stop_reading(conn)
         conn.data_ready = True
         conn.init()
         conn.parser.unreader.unread(bytes(arriving.data))
         super().enqueue_req(conn)
 
     def _refuse(self, conn: TConn, status: HTTPStatus) -> None:
+        self._stop_reading(conn)
         line = f"HTTP/1.1 {status.value} {status.phrase}\r\n"
         try:
             conn.sock.send(f"{line}Connection: close\r\nContent-Length: 0\r\n\r\n".encode())
         except OSError:
             self.log.debug("Nobody waits for a refusal.")
-        self._drop(conn)
+        self._let_leave(conn)
+
+    def _let_leave(self, conn: TConn) -> None:
+        """Say that nothing follows, and close when the client does (RFC 9112, 9.6).
+
+        An answer may be lost to its client when its connection is closed with bytes unread.
+        gunicorn waits for the client right here, in the loop.
+        """
+        try:
+            conn.sock.settimeout(0)
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:  # it has gone already
+            self._close(conn)
+            return
+        self._leaving[conn] = time.monotonic()
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._see_off, conn))
+
+    def _see_off(self, conn: TConn, _socket: Any) -> None:
+        try:
+            gone = not conn.sock.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            gone = True
+        if gone:
+            self._close_left(conn)
+
+    def _close_left(self, conn: TConn) -> None:
+        del self._leaving[conn]
+        self.poller.unregister(conn.sock)
+        self._close(conn)
 
     def _drop(self, conn: TConn) -> None:
-        self._leave(conn)
+        self._stop_reading(conn)
+        self._close(conn)
+
+    def _close(self, conn: TConn) -> None:
         self.nr_conns -= 1
         conn.close()
 
-    def _leave(self, conn: TConn) -> Arriving:
+    def _stop_reading(self, conn: TConn) -> Arriving:
         self.poller.unregister(conn.sock)
         arriving = self._arriving.pop(conn)
         self._held -= len(arriving.data)

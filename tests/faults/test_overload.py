@@ -32,6 +32,8 @@ LOG_INS = int(os.environ.get("LOG_INS", "1000"))
 AT_ONCE = 4
 PER_ACCOUNT = 10
 LIMIT_SECONDS = 2.0
+# As core/gunicorn.py has it.
+CONNECTIONS = 2_000
 GROWTH_BYTES = 150_000_000
 HEAD = b"POST /auth HTTP/1.1\r\nHost: users\r\nContent-Type: application/json\r\n"
 
@@ -138,6 +140,33 @@ def test_a_thousand_who_send_slowly_keep_nobody_waiting(service: Service, begun:
                 client.sendall(b"x" if begun else b"")
             assert service.seconds_to_answer() < LIMIT_SECONDS
         assert service.memory() - before < GROWTH_BYTES
+
+
+def test_who_was_answered_and_stays_keeps_nobody_waiting(service: Service) -> None:
+    with ExitStack() as stack:
+        for _ in range(5):
+            client = stack.enter_context(closing(service.connect()))
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: users\r\nConnection: close\r\n\r\n")
+            answer = http.client.HTTPResponse(client)
+            answer.begin()
+            assert answer.status == 200
+        assert service.seconds_to_answer() < LIMIT_SECONDS
+        # Nor does it stay for ever.
+        client.settimeout(10)
+        assert answer.read()
+        assert client.recv(1) == b""
+
+
+def test_idle_connections_make_room_for_others(service: Service) -> None:
+    with ExitStack() as stack:
+        for _ in range(CONNECTIONS):
+            client = stack.enter_context(closing(service.connect()))
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: users\r\n\r\n")
+            answer = http.client.HTTPResponse(client)
+            answer.begin()
+            assert answer.status == 200
+        for _ in range(3):
+            assert service.seconds_to_answer() < LIMIT_SECONDS
 
 
 def test_who_is_slow_is_answered_when_all_has_come(service: Service) -> None:
