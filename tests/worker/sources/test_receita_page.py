@@ -39,6 +39,13 @@ def test_the_encoding_does_not_matter(name: str, encoding: str) -> None:
     assert parse(page.decode().encode(encoding)) == parse(page)
 
 
+def test_letters_that_windows_alone_has_are_kept() -> None:
+    page = ours("certificate-g2.html").decode().replace("PÃO & CIRCO", "PÃO – CIRCO")
+    page = page.replace("PÃO &amp; CIRCO", "PÃO – CIRCO")
+
+    assert parse(page.encode("windows-1252")).nome_empresarial.startswith("PÃO – CIRCO")
+
+
 @pytest.mark.parametrize("name", EXPECTED)
 @pytest.mark.parametrize("lost", ["\ufffd", "\ufffd\ufffd", "?"])
 def test_lost_accents_cost_only_the_lost_letters(name: str, lost: str) -> None:
