@@ -29,7 +29,7 @@ from worker.mails.smtp import LONGEST_MAIL_SECONDS, MailServer, RefusedError, Se
 from worker.settings import MailerSettings
 
 POLL_SECONDS = 1.0
-BATCH = 20
+BATCH = 50
 # So many mails that the server took are marked sent together, unless the server makes us wait.
 NOTE_MAILS = 8
 # A claimed mail is begun within these seconds or handed back: then it ends within the lease.

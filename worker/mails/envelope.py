@@ -25,7 +25,7 @@ _LONGEST_PLAIN = 900
 _LONGEST_UNFOLDED = 70
 # Of a line without its CRLF (RFC 5322, 2.1.1).
 _LONGEST_LINE = 998
-# What begins a boundary is in no part: quoted-printable has no such text (RFC 2045, 6.7).
+# What begins a boundary: quoted-printable has no such text (RFC 2045, 6.7).
 _NEVER_WITHIN = "=_"
 
 
@@ -84,7 +84,7 @@ def seal(
         (
             head.encode("ascii"),
             *(frame, _quoted("plain", text), b"\r\n"),
-            *(frame, _page(html), b"\r\n"),
+            *(frame, _page(html, boundary), b"\r\n"),
             f"--{boundary}--\r\n".encode(),
         )
     )
@@ -124,16 +124,17 @@ def _words(text: str) -> str:
     return "\r\n ".join(words)
 
 
-def _page(html: str) -> bytes:
+def _page(html: str, boundary: str) -> bytes:
     """Return the HTML part as it is, in ASCII, which costs little to write and to read.
 
     Character references stand for other characters: values are shown in text only, where those
-    mean the same. A line that is too long for a mail has the whole part encoded.
+    mean the same. A line that is too long for a mail, or the boundary within, has the whole part
+    encoded.
     """
-    body = html.replace("\n", "\r\n").encode("ascii", "xmlcharrefreplace")
-    if _NEVER_WITHIN in html or max(map(len, body.split(b"\r\n"))) > _LONGEST_LINE:
+    lines = html.encode("ascii", "xmlcharrefreplace").split(b"\n")
+    if boundary in html or max(map(len, lines)) > _LONGEST_LINE:
         return _quoted("html", html)
-    return _part_head("html", "7bit") + body
+    return _part_head("html", "7bit") + b"\r\n".join(lines)
 
 
 def _quoted(subtype: str, text: str) -> bytes:

@@ -10,7 +10,7 @@ from worker.mails.words import MONTHS, WEEKDAYS
 
 def joined(separator: str, *parts: str) -> str:
     """Return the parts that are not empty, with the separator between them."""
-    return separator.join(part for part in parts if part)
+    return separator.join(filter(None, parts))
 
 
 def document(text: str) -> str:

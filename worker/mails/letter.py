@@ -1,13 +1,12 @@
 """What a mail says, before it is given a form. Both forms, HTML and text, show the same letter."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Tone = Literal["good", "warn", "bad", "info", "calm"]
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(NamedTuple):
     """A labelled value of one or more lines; with a tone, its first line is a coloured badge."""
 
     label: str
@@ -62,8 +61,7 @@ class RunLetter(Letter):
     link: str = field(default="", kw_only=True)
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One job in the day's summary; `situation` is empty when nothing is known of the company."""
 
     title: str

@@ -31,13 +31,14 @@ _FATES = (
 def compose(context: Mapping[str, Any]) -> SummaryLetter:
     """Return the letter; raises pydantic's ValidationError for a malformed context."""
     summary = Summary.model_validate(context)
+    groups = tuple(group for fate in _FATES if (group := _group(fate, summary)).count)
     return SummaryLetter(
         subject=_subject(summary),
         heading="Seu dia em consultas",
         badge=summary.day.strftime("%d/%m/%Y"),
         tone="info",
-        intro=_intro(summary),
-        groups=tuple(group for fate in _FATES if (group := _group(fate, summary)).count),
+        intro=_intro(summary, groups),
+        groups=groups,
         closing=_closing(summary.omitted),
         reason="Você recebe este resumo do seu dia às 19h porque usa o Agendador.",
         reference="",
@@ -53,33 +54,24 @@ def _subject(summary: Summary) -> str:
     return f"Resumo de {summary.day:%d/%m/%Y}: {jobs}{f', {failed} com erro' if failed else ''}"
 
 
-def _intro(summary: Summary) -> str:
+def _intro(summary: Summary, groups: tuple[Group, ...]) -> str:
     day = f"Em {figures.long_date(summary.day)},"
     if not summary.total:
         return f"{day} você não teve consultas."
     jobs = words.counted(summary.total, "consulta", "consultas")
-    return f"{day} você teve {jobs}: {_enumerate(_tally(summary))}."
-
-
-def _tally(summary: Summary) -> list[str]:
-    counts = ((_count(fate, summary), fate) for fate in _FATES)
-    return [words.counted(count, fate.one, fate.many) for count, fate in counts if count]
+    tally = [f"{group.count} {group.unit.lower()}" for group in groups]
+    return f"{day} você teve {jobs}: {_enumerate(tally)}."
 
 
 def _enumerate(parts: list[str]) -> str:
     return " e ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-def _count(fate: _Fate, summary: Summary) -> int:
-    """Return how many jobs share a fate: those counted, and never fewer than those listed."""
-    listed = sum(job.status in fate.statuses for job in summary.jobs)
-    return max(listed, sum(summary.counts.get(status, 0) for status in fate.statuses))
-
-
 def _group(fate: _Fate, summary: Summary) -> Group:
-    jobs = [job for job in summary.jobs if job.status in fate.statuses]
-    entries = tuple(_entry(job, summary) for job in jobs)
-    count = _count(fate, summary)
+    """Return the jobs of a fate: as many as were counted, and never fewer than are listed."""
+    entries = tuple(_entry(job, summary) for job in summary.jobs if job.status in fate.statuses)
+    counted = sum(summary.counts.get(status, 0) for status in fate.statuses)
+    count = max(len(entries), counted)
     unit = (fate.one if count == 1 else fate.many).capitalize()
     return Group(fate.title, unit, fate.tone, count, entries)
 
