@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from web import backends, formats, periods, sessions
 from web.periods import Period
+from web.pieces import Fixed
 
 PER_PAGE = 20
 # A calendar shows at most this many jobs; a period that has more says so.
@@ -42,7 +43,8 @@ def show_list() -> ResponseReturnValue:
 
 def chosen_filters() -> tuple[dict[str, str], dict[str, Any]]:
     """Return the filters of the address by their own names, and as the API takes them."""
-    chosen = {name: text for name in _FILTERS if (text := request.args.get(name, "").strip())}
+    given = request.args
+    chosen = {name: text for name in _FILTERS if (text := given.get(name, "").strip())}
     return chosen, {_FILTERS[name]: text for name, text in chosen.items()}
 
 
@@ -65,14 +67,14 @@ def show_day() -> ResponseReturnValue:
 
 
 def _calendar(period: Period) -> str:
-    days: defaultdict[date, list[Any]] = defaultdict(list)
+    days: defaultdict[date, list[Fixed]] = defaultdict(list)
     jobs, is_whole = _jobs_within(period)
     for job in jobs:
-        days[formats.local(job["date"]).date()].append(job)
+        days[formats.local(job["date"]).date()].append(Fixed(job))
     return render_template(
         "agenda_calendar.html",
         period=period,
-        days=days,
+        days={day: tuple(days[day]) for week in period.weeks for day in week},
         is_whole=is_whole,
         today=formats.today(),
     )

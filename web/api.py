@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
 from flask import request
@@ -35,8 +35,10 @@ class Api:
 
     def __init__(self, name: str, url: str) -> None:
         self.name = name
-        self._url = url.rstrip("/")
-        self._pool = urllib3.PoolManager(
+        self._root = urlsplit(url).path.rstrip("/")
+        # Of one host: a manager of pools would look for it anew in each call.
+        self._pool = urllib3.connection_from_url(
+            url,
             maxsize=POOL_SIZE,
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
             # A kept-open connection may have been closed meanwhile; only what can do no harm
@@ -96,7 +98,7 @@ class Api:
         headers: dict[str, str],
         content: bytes | None,
     ) -> urllib3.BaseHTTPResponse:
-        address = f"{self._url}{path}{'?' + urlencode(query) if query else ''}"
+        address = f"{self._root}{path}{'?' + urlencode(query) if query else ''}"
         try:
             return self._pool.request(
                 method, address, headers=headers, body=content, preload_content=False
@@ -149,14 +151,12 @@ def _way_here() -> str:
 
 def _bounded(response: urllib3.BaseHTTPResponse) -> bytes:
     """Return the whole answer and give the connection back; raises ValueError for a long one."""
-    content = bytearray()
-    for chunk in response.stream(CHUNK_BYTES):
-        content += chunk
-        if len(content) > MAX_ANSWER_BYTES:
-            response.close()
-            raise ValueError("the answer is too long")
+    content = response.read(MAX_ANSWER_BYTES + 1)
+    if len(content) > MAX_ANSWER_BYTES:
+        response.close()
+        raise ValueError("the answer is too long")
     response.release_conn()
-    return bytes(content)
+    return content
 
 
 def _seconds(text: str | None) -> int | None:

@@ -32,7 +32,7 @@ from web import (
     words,
 )
 from web.icons import icon
-from web.pieces import job_piece
+from web.pieces import piece
 from web.settings import WebSettings
 
 MAX_FORM_BYTES = 6_000_000
@@ -85,7 +85,7 @@ def create_app() -> APIFlask:
         theme=accounts.theme,
         today_date=formats.today,
         icon=icon,
-        job_piece=job_piece,
+        piece=piece,
         official_page=partial(official_page.address, str(config.official_page_url)),
     )
     for module in PAGES:

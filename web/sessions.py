@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
 from typing import Any
 
@@ -215,7 +216,9 @@ def _tokens(data: dict[str, Any]) -> Tokens:
     return Tokens(access=data["token"], refresh=data["refresh"])
 
 
-def _claims(token: str) -> dict[str, Any] | None:
+# A page asks three times; what a token says does not change.
+@lru_cache(maxsize=1_000)
+def _claims(token: str) -> Mapping[str, Any] | None:
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
