@@ -13,6 +13,7 @@ from agendador import (
     exports,
     imports,
     jobs,
+    limits,
     openapi,
     overview,
     pages,
@@ -51,6 +52,7 @@ def create_app() -> APIFlask:
     database.configure(app, config)
     tokens.configure(app, config, PublicKeys(str(config.jwks_url)).find)
     app.extensions["settings"] = config
+    app.extensions[limits.OPEN_JOBS] = limits.OpenJobs(config.max_open_jobs)
     errors.register(app, publisher)
     for part in (jobs, pages, results, overview, imports, exports, calendar, preferences, admin):
         app.register_blueprint(part.bp)

@@ -88,7 +88,8 @@ def create_job(json_data: JobIn, headers_data: IdempotencyHeader) -> Response:
     )
     try:
         with single() as connection:
-            job, is_new = people.create_job_within(connection, new, limits.max_open_jobs())
+            max_open = limits.open_jobs().limit_for_one_more(connection, who.user_id)
+            job, is_new = people.create_job_within(connection, new, max_open)
     except people.TooManyOpenError:
         raise limits.too_many_open() from None
     except errors.DATABASE_ERRORS as exc:
