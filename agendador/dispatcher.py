@@ -47,7 +47,7 @@ class Dispatcher:
     def __init__(self, settings: AgendadorSettings) -> None:
         self._settings = settings
         self._engine = ledger.engine(
-            settings, "dispatcher", checked=False, by_index=True, single=True
+            settings, "dispatcher", checked=False, by_index=True, single=True, durable=False
         )
         self._listener = ledger.Listener(settings, "dispatcher", [ledger.JOB_CHANNEL])
         self._publisher = Publisher(settings, "dispatcher")
@@ -82,8 +82,7 @@ class Dispatcher:
 
     def _seconds_to_next(self) -> float:
         with self._engine.connect() as connection:
-            seconds = queries.seconds_to_next_run(connection)
-        return POLL_SECONDS if seconds is None else min(max(seconds, 0.0), POLL_SECONDS)
+            return queries.seconds_to_next_run(connection, POLL_SECONDS)
 
     def _turn(self) -> bool:
         """Publish what there is to publish now and tell whether there may be more."""
@@ -91,12 +90,14 @@ class Dispatcher:
         if not self._publisher.wait_connected(POLL_SECONDS):
             self._settle(len(self._sent))
             return False
+        # What woke it comes first: it may be a job that somebody waits for.
+        more = self._dispatch_due()
         self._heartbeat.beat()
         self._presence.tell(self._engine)
         if time.monotonic() >= self._stranded_at:
             self._look_after_stranded()
             self._stranded_at = time.monotonic() + STRANDED_SECONDS
-        return self._dispatch_due()
+        return more
 
     def _dispatch_due(self) -> bool:
         with self._engine.begin() as connection:

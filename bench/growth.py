@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, Engine
 
+from agendador.dispatcher import POLL_SECONDS
 from bench import jobs, rounds
 from bench.dispatch import wait_for_later
 from bench.rounds import Finding, Outcome, Picture, Point
@@ -52,7 +53,7 @@ def _queries() -> dict[str, Query]:
     mine = Choice(creator_id="user7")
     return {
         "due jobs": lambda c: dispatch.take_due(c, DUE, AGEING),
-        "next moment": queries.seconds_to_next_run,
+        "next moment": lambda c: queries.seconds_to_next_run(c, POLL_SECONDS),
         "one job": lambda c: queries.find_job(c, 8, "user7"),
         "first page": lambda c: listings.list_jobs(c, mine, "-date", PER_PAGE),
         "count": lambda c: listings.count_jobs(c, mine),

@@ -70,17 +70,22 @@ def engine(
     checked: bool = True,
     by_index: bool = False,
     single: bool = False,
+    durable: bool = True,
 ) -> Engine:
     """Make an engine with a pool of `pool_size` connections.
 
     Each use of a connection begins with a round trip to see that it lives, unless `checked` is
     False: that is for loops that meet a lost connection by trying again anyway. With `by_index`
     PostgreSQL plans for few rows of large tables: that is for `prepared` statements. With `single`
-    each statement is a transaction of its own.
+    each statement is a transaction of its own. Without `durable` a commit does not wait for the
+    disk, and a crash of PostgreSQL may undo those of its last second, in order: that is for what is
+    done again then.
     """
     arguments = options(name)
     if by_index:
         arguments["options"] += f" {_BY_INDEX}"
+    if not durable:
+        arguments["options"] += " -c synchronous_commit=off"
     return create_engine(
         settings.database_url.get_secret_value(),
         connect_args=arguments,

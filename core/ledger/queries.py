@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Connection, Row, bindparam, cast, func, selec
 
 from core import official_page
 from core.ledger.models import Base, Status
+from core.ledger.prepared import Prepared
 
 _JOB = Base.metadata.tables["job"]
 _RUN = Base.metadata.tables["run"]
@@ -26,14 +27,18 @@ _ONE_JOB = select(*JOB_COLUMNS).where(
     _JOB.c.id == bindparam("job_id"), _JOB.c.creator_id == bindparam("creator")
 )
 
-_NEXT_RUN = text("""
+_NEXT_RUN = Prepared(
+    "next_run",
+    """
     SELECT extract(epoch FROM least(
         (SELECT min(next_run_at) FROM job WHERE status = 'created' AND next_run_at > now()),
         (SELECT min(coalesce(next_attempt_at, lease_until)) FROM run
          WHERE status IN ('created', 'queued', 'processing')
-           AND coalesce(next_attempt_at, lease_until) > now())
-    ) - now())
-""")
+           AND coalesce(next_attempt_at, lease_until) > now()),
+        now() + :longest
+    ) - now()) AS seconds""",
+    longest="interval",
+)
 
 _UNCLAIMED_PAST_LEASE = text("""
     SELECT count(*) FILTER (WHERE coalesce(next_attempt_at, lease_until) <= now()) AS past,
@@ -83,10 +88,10 @@ _WORKERS = text("""
 """)
 
 
-def seconds_to_next_run(connection: Connection) -> float | None:
-    """Return the seconds until a job or an attempt is due or a lease ends; None when none will."""
-    seconds = connection.execute(_NEXT_RUN).scalar()
-    return None if seconds is None else float(seconds)
+def seconds_to_next_run(connection: Connection, longest: float) -> float:
+    """Return the seconds until a job or an attempt is due or a lease ends, `longest` at most."""
+    (row,) = _NEXT_RUN.run(connection, {"longest": timedelta(seconds=longest)})
+    return float(row.seconds)
 
 
 def count_unclaimed_past_lease(connection: Connection) -> int:

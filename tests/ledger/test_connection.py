@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, text
 
 from core.ledger import connection as ledger
+from core.settings import LedgerSettings
 
 KILL = text("SELECT pg_terminate_backend(:pid, 5000)")
 PID = text("SELECT pg_backend_pid()")
@@ -49,3 +51,17 @@ def test_a_single_statement_stays_without_a_commit(database_url: str) -> None:
             connection.execute(insert)
         with other.connect() as reader:
             assert reader.execute(text("SELECT creator_id FROM preference")).scalars().all()
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_only_an_engine_that_need_not_be_durable_lets_its_commits_wait(
+    database_url: str, *, durable: bool
+) -> None:
+    settings = LedgerSettings(database_url=SecretStr(database_url))
+    # What the server's own setting is depends on how it was started.
+    chosen = text("""
+        SELECT setting FROM pg_settings WHERE name = 'synchronous_commit' AND source = 'client'""")
+    engine = ledger.engine(settings, "test", durable=durable)
+    with engine.connect() as connection:
+        assert connection.execute(chosen).scalars().all() == ([] if durable else ["off"])
+    engine.dispose()

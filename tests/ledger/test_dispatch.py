@@ -69,6 +69,22 @@ def test_what_a_dispatcher_rolls_back_is_taken_by_another(world: World) -> None:
     assert len(world.take_due()) == 1
 
 
+def test_a_run_that_a_crash_undid_is_made_anew_and_its_message_asks_for_nothing(
+    world: World,
+) -> None:
+    job_id = world.add()
+    with world.engine.connect() as connection:
+        (lost,) = dispatch.take_due(connection, 10, AGEING)
+        connection.rollback()
+    world.mark_queued(lost.run_id)
+    assert world.claim(lost.run_id) == []
+    assert world.job(job_id).status == "created"
+    (run,) = world.take_due()
+    assert (run.id, run.run_id == lost.run_id) == (job_id, False)
+    world.mark_queued(run.run_id)
+    assert [claimed.run_id for claimed in world.claim(lost.run_id, run.run_id)] == [run.run_id]
+
+
 def test_many_dispatchers_make_exactly_one_run_of_each_job(world: World) -> None:
     for _ in range(60):
         world.add()
@@ -399,11 +415,11 @@ def test_stranded_runs_are_published_by_priority(world: World) -> None:
 
 def seconds_to_next(world: World) -> float:
     with world.engine.connect() as connection:
-        return queries.seconds_to_next_run(connection) or 0.0
+        return queries.seconds_to_next_run(connection, 7200)
 
 
 def test_the_time_to_the_next_run_is_told(world: World) -> None:
-    assert seconds_to_next(world) == 0.0
+    assert seconds_to_next(world) == 7200
     world.add(due_in=3600)
     assert 3500 < seconds_to_next(world) <= 3600
     _, run_id = world.start()

@@ -127,7 +127,7 @@ def of_run(function: Callable[..., Any], *rest: Any) -> Callable[[Connection], o
 
 
 HOT: dict[str, Callable[[Connection], object]] = {
-    "when is the next run": queries.seconds_to_next_run,
+    "when is the next run": lambda c: queries.seconds_to_next_run(c, 1.0),
     "is any past its lease": queries.count_unclaimed_past_lease,
     "take what is due": lambda c: dispatch.take_due(c, 100, AGEING),
     "take what is stranded": lambda c: dispatch.take_stranded(c, 100, AGEING),
