@@ -7,7 +7,8 @@ from apiflask import APIBlueprint
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from web import backends, formats, sessions
+from core import words
+from web import backends, sessions
 from web.access import require_admin
 from web.api import segment
 from web.errors import RefusedError, RejectedError
@@ -63,7 +64,7 @@ def show_users() -> ResponseReturnValue:
 def show_user(account_id: str) -> ResponseReturnValue:
     """Show an account to change."""
     account = _users("GET", f"/admin/users/{segment(account_id)}")
-    number = formats.document(account["cpf_cnpj"])
+    number = words.document(account["cpf_cnpj"])
     return _user_form(account_id, account | {"cpf_cnpj": number})
 
 

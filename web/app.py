@@ -6,7 +6,7 @@ from typing import Any
 from apiflask import APIFlask
 from flask_wtf.csrf import CSRFProtect
 
-from core import logs, official_page, settings, web
+from core import logs, official_page, settings, web, words
 from core.broker.publisher import Publisher
 from web import (
     access,
@@ -29,7 +29,7 @@ from web import (
     results,
     security,
     sessions,
-    words,
+    states,
 )
 from web.icons import icon
 from web.pieces import piece
@@ -80,6 +80,7 @@ def create_app() -> APIFlask:
     app.context_processor(_person)
     app.jinja_env.globals.update(
         words=words,
+        states=states,
         certificate=certificate,
         repetition=repetition,
         theme=accounts.theme,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from web import formats, words
+from core import words
 
 COLUMNS = 12
 UNKNOWN = "—"
@@ -67,12 +67,12 @@ ROWS: tuple[tuple[Cell, ...], ...] = (
 )
 
 _WRITTEN: dict[str, Callable[[str], str]] = {
-    "cnpj": formats.document,
-    "data_abertura": formats.day,
-    "data_situacao_cadastral": formats.day,
-    "data_situacao_especial": formats.day,
+    "cnpj": words.document,
+    "data_abertura": words.day,
+    "data_situacao_cadastral": words.day,
+    "data_situacao_especial": words.day,
     "situacao_cadastral": lambda code: words.situation(code)[0],
-    "capital_social": formats.money,
+    "capital_social": words.money,
 }
 
 

@@ -1,14 +1,12 @@
-"""How values are written for people: documents, moments, money. These are the pages' filters."""
+"""How moments are written in pages; beside `core.words`, these are the templates' filters."""
 
 from datetime import date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from apiflask import APIFlask
 
+from core import words
 from core.clock import SAO_PAULO, utc_now
-from core.documents import CNPJ_LENGTH, CPF_LENGTH, format_cnpj
-from web import words
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 _SECOND_MS = 1_000
@@ -18,7 +16,8 @@ _SWAP = str.maketrans(",.", ".,")
 
 def configure(app: APIFlask) -> None:
     """Give the templates the filters and words."""
-    for function in (document, moment, day, clock, near_day, long_day, money, duration, iso, ago):
+    shared = (words.document, words.day, words.money)
+    for function in (*shared, moment, clock, near_day, long_day, duration, iso, ago):
         app.add_template_filter(function)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
@@ -33,15 +32,6 @@ def local(value: str | datetime) -> datetime:
     """Return an API's moment in São Paulo time."""
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
     return at.astimezone(SAO_PAULO)
-
-
-def document(text: str) -> str:
-    """Return a CPF or a CNPJ with its punctuation; anything else stays as it is."""
-    if len(text) == CNPJ_LENGTH and text.isalnum():
-        return format_cnpj(text)
-    if len(text) == CPF_LENGTH and text.isdigit():
-        return f"{text[:3]}.{text[3:6]}.{text[6:9]}-{text[9:]}"
-    return text
 
 
 def moment(value: str | None, *, seconds: bool = False) -> str:
@@ -70,14 +60,6 @@ def iso(value: str | None) -> str:
     return local(value).isoformat(timespec="seconds") if value else ""
 
 
-def day(text: str | None) -> str:
-    """Return `2026-11-24` as `24/11/2026`; anything else stays as it is."""
-    try:
-        return date.fromisoformat(text or "").strftime("%d/%m/%Y")
-    except ValueError:
-        return text or ""
-
-
 def near_day(value: str | date) -> str:
     """Return a day as people say it: `hoje`, `amanhã`, `ontem`, or with its date."""
     at = value if isinstance(value, date) and not isinstance(value, datetime) else None
@@ -90,15 +72,6 @@ def long_day(at: date) -> str:
     """Return a day as `terça-feira, 24 de novembro de 2026`."""
     ordinal = "1º" if at.day == 1 else str(at.day)
     return f"{words.WEEKDAYS[at.weekday()]}, {ordinal} de {words.MONTHS[at.month - 1]} de {at.year}"
-
-
-def money(text: str) -> str:
-    """Return a decimal string in reais, `R$ 1.234,56`; anything else stays as it is."""
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        return text
-    return f"R$ {amount:,.2f}".translate(_SWAP) if amount.is_finite() else text
 
 
 def duration(milliseconds: Any) -> str:

@@ -11,7 +11,8 @@ from apiflask import APIBlueprint
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from web import backends, sessions, words
+from core import words
+from web import backends, sessions
 from web.api import Upload
 from web.errors import RefusedError, RejectedError
 

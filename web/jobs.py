@@ -10,6 +10,7 @@ from apiflask import APIBlueprint
 from flask import abort, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
+from core import words
 from core.clock import SAO_PAULO, utc_now
 from web import backends, formats, pdf, repetition, sessions
 from web.errors import RefusedError, RejectedError
@@ -45,7 +46,7 @@ def edit(job_id: int) -> ResponseReturnValue:
     job = _call("GET", f"/job/{job_id}")
     at = formats.local(job["date"])
     values = {"day": at.date().isoformat(), "time": at.strftime("%H:%M")}
-    number = {"cpf_cnpj": formats.document(job["cpf_cnpj"])}
+    number = {"cpf_cnpj": words.document(job["cpf_cnpj"])}
     return _form(job | values | number, job_id=job_id)
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
-from web import certificate, formats, words
+from core import words
+from web import certificate
 from web.certificate import Cell
 
 MARGIN_MM = 14.0
@@ -86,11 +87,11 @@ class _Page(FPDF):
 
 def company(result: dict[str, Any]) -> bytes:
     """Return the PDF of a result, as `GET /results` gives it."""
-    obtained = f"Obtido em {formats.day(result['data_pesquisa'])} às {result['hora_pesquisa']}"
+    obtained = f"Obtido em {words.day(result['data_pesquisa'])} às {result['hora_pesquisa']}"
     page = _Page(
         f"{obtained} · Fonte: {words.source(result['source'])} · Agendador de consultas de CNPJ"
     )
-    page.set_title(f"CNPJ {formats.document(result['cnpj'])}")
+    page.set_title(f"CNPJ {words.document(result['cnpj'])}")
     page.set_lang("pt-BR")
     page.set_creator("Agendador de consultas de CNPJ")
     page.add_page()
@@ -120,7 +121,7 @@ def _head(page: _Page, result: dict[str, Any]) -> None:
     page.ln(1.5)
     name = result["nome_empresarial"] or "Empresa sem nome no cadastro"
     page.write_text(name, 16, INK, bold=True, line=7.5)
-    page.write_text(f"CNPJ {formats.document(result['cnpj'])}", 11, MUTED, line=6)
+    page.write_text(f"CNPJ {words.document(result['cnpj'])}", 11, MUTED, line=6)
     page.ln(1.5)
     if result["situacao_cadastral"]:
         _badge(page, *words.situation(result["situacao_cadastral"]))

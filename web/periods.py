@@ -4,7 +4,7 @@ from calendar import Calendar
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from web import words
+from core import words
 from web.formats import long_day
 
 ONE_DAY = timedelta(days=1)

@@ -6,7 +6,8 @@ from apiflask import APIBlueprint
 from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from web import backends, formats, sessions
+from core import words
+from web import backends, sessions
 from web.errors import RefusedError, RejectedError
 
 UNPROCESSABLE = 422
@@ -102,7 +103,7 @@ def erase() -> ResponseReturnValue:
 
 def _account() -> dict[str, Any]:
     account = _call("GET", "/me")
-    number = formats.document(account["cpf_cnpj"])
+    number = words.document(account["cpf_cnpj"])
     values: dict[str, Any] = account | account["address"] | {"cpf_cnpj": number}
     return values
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from web import formats, words
+from core import words
+from web import formats
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 WORKDAYS = "MO,TU,WE,TH,FR"
@@ -89,7 +90,7 @@ def describe(text: str | None, first: str) -> str:
     if "COUNT" in parts:
         return f"{said}, {words.counted(int(parts['COUNT']), 'vez', 'vezes')}"
     if "UNTIL" in parts:
-        return f"{said}, até {formats.day(_iso(parts['UNTIL'][:UNTIL_DATE_LENGTH]))}"
+        return f"{said}, até {words.day(_iso(parts['UNTIL'][:UNTIL_DATE_LENGTH]))}"
     return said
 
 

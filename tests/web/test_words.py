@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from core import words
 from core.clock import utc_now
 from core.ledger.models import Status
-from web import formats, words
+from web import formats, states
 from worker import attempt
-from worker.mails import words as mail_words
+from worker.mails import troubles
 from worker.sources import errors
 from worker.sources.settings import SOURCE_NAMES
 
@@ -30,12 +31,12 @@ def test_each_error_is_told_in_plain_words(code: str) -> None:
 
 @pytest.mark.parametrize("code", sorted((CODES | OWN_CODES) - PASSING))
 def test_each_error_that_ends_a_run_is_told_in_its_mail(code: str) -> None:
-    assert mail_words.trouble("error", code) is not mail_words.UNKNOWN_TROUBLE
+    assert troubles.find("error", code) is not troubles.find("error", "")
 
 
 def test_each_state_and_source_has_a_name() -> None:
-    assert set(words.STATES) == set(Status)
-    assert set(SOURCE_NAMES) == set(words.SOURCES) == set(mail_words.SOURCES)
+    assert set(states.STATES) == set(Status)
+    assert set(SOURCE_NAMES) == set(words.SOURCES)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from worker.mails import figures, words
+from core import words
 from worker.mails.contexts import Change, Company, Partner, clean
 from worker.mails.figures import joined
 from worker.mails.letter import Difference, Section, fact, section
@@ -12,14 +12,14 @@ from worker.mails.letter import Difference, Section, fact, section
 LONGEST_LIST = 20
 
 _WRITTEN: dict[str, Any] = {
-    "cnpj": figures.document,
-    "data_abertura": figures.short_date,
-    "data_situacao_cadastral": figures.short_date,
-    "data_situacao_especial": figures.short_date,
+    "cnpj": words.document,
+    "data_abertura": words.day,
+    "data_situacao_cadastral": words.day,
+    "data_situacao_especial": words.day,
     "situacao_cadastral": lambda code: words.situation(code)[0],
     "porte": lambda code: words.SIZES.get(code, code),
     "matriz_filial": str.capitalize,
-    "capital_social": figures.money,
+    "capital_social": words.money,
 }
 
 
@@ -40,11 +40,11 @@ def differences(changes: Iterable[Change]) -> tuple[Difference, ...]:
 
 
 def _registration(company: Company) -> Section:
-    number = figures.document(company.cnpj)
+    number = words.document(company.cnpj)
     situation, tone = words.situation(company.situacao_cadastral)
-    since = figures.short_date(company.data_situacao_cadastral)
+    since = words.day(company.data_situacao_cadastral)
     reason = company.motivo_situacao_cadastral
-    special_since = figures.short_date(company.data_situacao_especial)
+    special_since = words.day(company.data_situacao_especial)
     return section(
         "Cadastro",
         fact("Nome empresarial", company.nome_empresarial),
@@ -58,7 +58,7 @@ def _registration(company: Company) -> Section:
             tone=tone if situation else None,
         ),
         fact("Situação especial", joined(" · ", company.situacao_especial, special_since)),
-        fact("Abertura", figures.short_date(company.data_abertura)),
+        fact("Abertura", words.day(company.data_abertura)),
     )
 
 
@@ -70,7 +70,7 @@ def _profile(company: Company) -> Section:
         fact("Ente federativo responsável", company.efr),
         fact("Atividade principal", company.atividade_principal),
         fact("Atividades secundárias", *_shorten(company.atividades_secundarias)),
-        fact("Capital social", figures.money(company.capital_social)),
+        fact("Capital social", words.money(company.capital_social)),
     )
 
 

@@ -1,25 +1,14 @@
-"""How values are written for people: documents, moments, money, durations, enumerations."""
+"""How moments, durations and priorities are written in mails; the rest is in `core.words`."""
 
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
 
 from core.clock import SAO_PAULO
-from core.documents import CNPJ_LENGTH, CPF_LENGTH, format_cnpj
-from worker.mails.words import MONTHS, WEEKDAYS
+from core.words import MONTHS, PRIORITIES, WEEKDAYS
 
 
 def joined(separator: str, *parts: str) -> str:
     """Return the parts that are not empty, with the separator between them."""
     return separator.join(filter(None, parts))
-
-
-def document(text: str) -> str:
-    """Return a CPF or a CNPJ with its punctuation; anything else stays as it is."""
-    if len(text) == CNPJ_LENGTH and text.isalnum():
-        return format_cnpj(text)
-    if len(text) == CPF_LENGTH and text.isdigit():
-        return f"{text[:3]}.{text[3:6]}.{text[6:9]}-{text[9:]}"
-    return text
 
 
 def moment(value: datetime | None) -> str:
@@ -35,29 +24,10 @@ def moment_within(day: date, value: datetime | None) -> str:
     return local.strftime("às %H:%M" if local.date() == day else "em %d/%m/%Y às %H:%M")
 
 
-def short_date(text: str) -> str:
-    """Return `YYYY-MM-DD` as `dd/mm/aaaa`; anything else stays as it is."""
-    try:
-        return date.fromisoformat(text).strftime("%d/%m/%Y")
-    except ValueError:
-        return text
-
-
 def long_date(day: date) -> str:
     """Return a day as `24 de novembro de 2026 (terça-feira)`."""
     ordinal = "1º" if day.day == 1 else str(day.day)
     return f"{ordinal} de {MONTHS[day.month - 1]} de {day.year} ({WEEKDAYS[day.weekday()]})"
-
-
-def money(text: str) -> str:
-    """Return a decimal string in reais, `R$ 1.234,56`; anything else stays as it is."""
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        return text
-    if not amount.is_finite():
-        return text
-    return f"R$ {amount:,.2f}".translate(str.maketrans(",.", ".,"))
 
 
 def duration(milliseconds: int | None) -> str:
@@ -70,3 +40,8 @@ def duration(milliseconds: int | None) -> str:
         return f"{milliseconds / 1000:.1f} s".replace(".", ",")
     minutes, seconds = divmod(round(milliseconds / 1000), 60)
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def priority(level: int) -> str:
+    """Return a priority in words with its number, such as `Urgente (5)`."""
+    return f"{PRIORITIES[level]} ({level})" if 0 <= level < len(PRIORITIES) else str(level)

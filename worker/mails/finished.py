@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from core import words
 from core.freshness import is_stale
-from worker.mails import company, figures, words
+from worker.mails import company, figures, troubles
 from worker.mails.contexts import Finished, clip
 from worker.mails.letter import Difference, RunLetter, Section, fact, section
 from worker.mails.started import REASON, booking, name, reference
@@ -39,8 +40,8 @@ def _success(run: Finished) -> RunLetter:
 
 
 def _failure(run: Finished) -> RunLetter:
-    trouble = words.trouble(run.status, run.error_code)
-    cancelled = trouble is words.CANCELLED
+    trouble = troubles.find(run.status, run.error_code)
+    cancelled = trouble is troubles.CANCELLED
     state = "Cancelada" if cancelled else "Erro"
     return RunLetter(
         subject=f"Consulta {'cancelada' if cancelled else 'não concluída'}: {name(run)}",
@@ -73,7 +74,7 @@ def _news(differences: tuple[Difference, ...]) -> str:
 
 
 def _outcome(run: Finished, about: tuple[Section, ...], differences: tuple[Difference, ...]) -> str:
-    number = figures.document(run.cpf_cnpj)
+    number = words.document(run.cpf_cnpj)
     if run.company is None or not about:
         return f"A consulta do CNPJ {number} terminou, mas os dados não vieram com este e-mail."
     owner = clip(run.company.nome_empresarial, LONGEST_NAME_IN_INTRO)
@@ -94,7 +95,7 @@ def _story(run: Finished, state: str) -> Section:
         *booking(run, state),
         fact("Terminada em", figures.moment(run.finished_at)),
         fact("Duração", figures.duration(run.duration_ms)),
-        fact("Fonte", words.SOURCES.get(run.source, run.source), *_dates(run)),
+        fact("Fonte", words.source(run.source), *_dates(run)),
         fact("Detalhe", clip(run.error_detail, LONGEST_DETAIL) if failed else ""),
     )
 
@@ -104,8 +105,8 @@ def _dates(run: Finished) -> tuple[str, ...]:
     about = run.company
     if about is None:
         return ()
-    asked = figures.joined(" às ", figures.short_date(about.data_pesquisa), about.hora_pesquisa)
-    base = figures.short_date(about.data_da_base)
+    asked = figures.joined(" às ", words.day(about.data_pesquisa), about.hora_pesquisa)
+    base = words.day(about.data_da_base)
     stale = is_stale(about.data_da_base, about.data_pesquisa, run.stale_days)
     warning = f" (atenção: mais de {run.stale_days} dias antes da consulta)" if stale else ""
     return asked and f"Consultada em {asked}", base and f"Base de {base}{warning}"

@@ -1,9 +1,9 @@
 """What a mail says, before it is given a form. Both forms, HTML and text, show the same letter."""
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-Tone = Literal["good", "warn", "bad", "info", "calm"]
+from core.words import Tone
 
 
 class Fact(NamedTuple):

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from worker.mails import figures, words
+from core import words
+from worker.mails import figures
 from worker.mails.contexts import Started, clip
 from worker.mails.letter import Fact, RunLetter, fact, section
 
@@ -14,7 +15,7 @@ REASON = "Você recebe este e-mail porque agendou esta consulta."
 def compose(context: Mapping[str, Any]) -> RunLetter:
     """Return the letter; raises pydantic's ValidationError for a malformed context."""
     run = Started.model_validate(context)
-    number = figures.document(run.cpf_cnpj)
+    number = words.document(run.cpf_cnpj)
     state = "Em andamento"
     return RunLetter(
         subject=f"Consulta iniciada: {name(run)}",
@@ -33,16 +34,16 @@ def compose(context: Mapping[str, Any]) -> RunLetter:
 
 def name(run: Started) -> str:
     """Return what to call a consultation in a subject: its title, else its number."""
-    return clip(run.title or figures.document(run.cpf_cnpj), LONGEST_TITLE_IN_SUBJECT)
+    return clip(run.title or words.document(run.cpf_cnpj), LONGEST_TITLE_IN_SUBJECT)
 
 
 def booking(run: Started, state: str) -> tuple[Fact, ...]:
     """Return what the user asked for, how it stands and when it began."""
     return (
         fact("Título", run.title),
-        fact("CNPJ", figures.document(run.cpf_cnpj)),
+        fact("CNPJ", words.document(run.cpf_cnpj)),
         fact("Estado", state),
-        fact("Prioridade", words.priority(run.priority)),
+        fact("Prioridade", figures.priority(run.priority)),
         fact("Agendada para", figures.moment(run.date)),
         fact("Iniciada em", figures.moment(run.started_at)),
     )

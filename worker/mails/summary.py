@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from worker.mails import company, figures, words
+from core import words
+from core.words import Tone
+from worker.mails import company, figures, troubles
 from worker.mails.contexts import Job, Summary
-from worker.mails.letter import Difference, Entry, Group, SummaryLetter, Tone
+from worker.mails.letter import Difference, Entry, Group, SummaryLetter
 
 MOST_NEWS = 3
 
@@ -78,7 +80,7 @@ def _group(fate: _Fate, summary: Summary) -> Group:
 
 def _entry(job: Job, summary: Summary) -> Entry:
     situation, tone = words.situation(job.situacao_cadastral)
-    number = figures.document(job.cpf_cnpj)
+    number = words.document(job.cpf_cnpj)
     return Entry(
         title=job.title or number,
         company=job.nome_empresarial,
@@ -94,7 +96,7 @@ def _remarks(job: Job, summary: Summary) -> tuple[str, ...]:
         case "processed":
             return (f"concluída {ended}".rstrip(), _news(job))
         case "error":
-            reason = words.trouble(job.status, job.error_code).short
+            reason = troubles.find(job.status, job.error_code).short
             return (f"{reason}, {ended}" if ended else reason,)
         case "cancelled":
             return (f"cancelada {ended}".rstrip(),)
@@ -124,7 +126,7 @@ def _change(difference: Difference) -> str:
 
 
 def _urgency(job: Job) -> str:
-    return f"prioridade {words.priority(job.priority).lower()}"
+    return f"prioridade {figures.priority(job.priority).lower()}"
 
 
 def _unsubscribe(summary: Summary) -> str:

@@ -7,41 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from core import logs, official_page, settings
+from core import logs, official_page, settings, words
 from core.documents import InvalidDocumentError, format_cnpj, parse_cnpj
 from worker.sources import fields, receita_page, recognition, registry
 from worker.sources.company import Company
 from worker.sources.errors import NotCertificate, SourceError
 from worker.sources.settings import SOURCE_NAMES, WEB_SOURCE_NAMES, SourceSettings
 
-LABELS = {
-    "matriz_filial": "Matriz ou filial",
-    "data_abertura": "Abertura",
-    "nome_empresarial": "Nome empresarial",
-    "nome_fantasia": "Nome fantasia",
-    "porte": "Porte",
-    "atividade_principal": "Atividade principal",
-    "atividades_secundarias": "Atividades secundárias",
-    "natureza_juridica": "Natureza jurídica",
-    "logradouro": "Logradouro",
-    "numero": "Número",
-    "complemento": "Complemento",
-    "cep": "CEP",
-    "bairro": "Bairro",
-    "municipio": "Município",
-    "uf": "UF",
-    "email": "E-mail",
-    "telefone": "Telefone",
-    "efr": "Ente federativo",
-    "situacao_cadastral": "Situação cadastral",
-    "data_situacao_cadastral": "Desde",
-    "motivo_situacao_cadastral": "Motivo",
-    "situacao_especial": "Situação especial",
-    "data_situacao_especial": "Situação especial desde",
-    "quadro_societario": "Quadro societário",
-    "capital_social": "Capital social (R$)",
-    "data_da_base": "Dados da fonte de",
-}
+LABELS = {**words.FIELDS, "data_da_base": "Dados da fonte de"}
 
 
 def add_parse_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -117,8 +90,8 @@ def consult(options: argparse.Namespace) -> int:
 
 def _print_lines(company: Company, source: str) -> None:
     width = max(map(len, LABELS.values()))
-    print(f"{'CNPJ':{width}}  {format_cnpj(company.cnpj)}")
-    for name, value in company.as_dict().items():
+    shown = company.as_dict() | {"cnpj": format_cnpj(company.cnpj)}
+    for name, value in shown.items():
         for line in _lines(value) if name in LABELS else ():
             print(f"{LABELS[name]:{width}}  {line}")
     print(f"{'Fonte':{width}}  {source}")

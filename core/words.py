@@ -1,36 +1,16 @@
-"""The words of the pages, in Brazilian Portuguese: each fact has one name, and it is here."""
+"""The words for people, in Brazilian Portuguese, that pages, mails and the terminal share.
+
+Each fact has one name, and each value is written in one way, and it is here.
+"""
 
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
 from typing import Literal
 
-from core import official_page
+from core.documents import CNPJ_LENGTH, CPF_LENGTH, format_cnpj
 
 Tone = Literal["good", "warn", "bad", "info", "calm"]
-
-
-@dataclass(frozen=True)
-class State:
-    """How a state of a job or a run is called, coloured and drawn."""
-
-    name: str
-    tone: Tone
-    icon: str
-    meaning: str
-
-
-STATES = {
-    "created": State("Agendada", "calm", "clock", "Espera a data e a hora marcadas."),
-    "queued": State("Na fila", "info", "queue", "A hora chegou; começa em instantes."),
-    "processing": State("Em andamento", "info", "spinner", "Estamos lendo o cadastro da empresa."),
-    "processed": State("Concluída", "good", "check", "Os dados da empresa chegaram."),
-    "error": State("Com erro", "bad", "alert", "Não foi possível obter os dados."),
-    "cancelled": State("Cancelada", "warn", "ban", "Foi cancelada antes de terminar."),
-}
-EDITABLE = frozenset({"created", "queued"})
-UNFINISHED = frozenset({"created", "queued", "processing"})
-
-# Why a run waits for somebody who passes the official page's check.
-WAITING = official_page.WAITING
 
 PRIORITIES = ("Sem pressa", "Baixa", "Média", "Alta", "Muito alta", "Urgente")
 
@@ -40,6 +20,12 @@ SITUATIONS: dict[str, tuple[str, Tone]] = {
     "INAPTA": ("Inapta", "warn"),
     "BAIXADA": ("Baixada", "bad"),
     "NULA": ("Nula", "bad"),
+}
+
+SIZES = {
+    "ME": "Microempresa (ME)",
+    "EPP": "Empresa de pequeno porte (EPP)",
+    "DEMAIS": "Demais",
 }
 
 SOURCES = {
@@ -56,11 +42,16 @@ SOURCES = {
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why a run brought no company, and what to do now."""
+    """Why a run brought no company: in three words, in a sentence, and what to do now."""
 
-    title: str
+    short: str
     happened: str
     advice: str
+
+    @property
+    def title(self) -> str:
+        """Return the three words as a heading."""
+        return self.short[0].upper() + self.short[1:]
 
 
 TROUBLES = {
@@ -76,78 +67,78 @@ TROUBLES = {
         "Confira o número. Se ele estiver certo, tente de novo mais para a frente.",
     ),
     "no_source": Trouble(
-        "Nenhuma fonte atende este CNPJ",
+        "nenhuma fonte atende este CNPJ",
         "Nenhuma das fontes em uso conhece este tipo de CNPJ. Algumas ainda não aceitam letras.",
         "Confira o número. Se ele estiver certo, tente de novo mais para a frente.",
     ),
     "captcha": Trouble(
-        "A fonte pediu um captcha",
+        "a fonte pediu um captcha",
         "As fontes pediram uma prova de que há uma pessoa diante da tela. Respeitamos esse limite.",
         "Você pode passar pela verificação e enviar a página, ou executar de novo mais tarde.",
     ),
     "other_company": Trouble(
-        "Página de outro CNPJ",
+        "página de outro CNPJ",
         "A página enviada é de outro CNPJ, e nada foi guardado.",
         "Confira o número na página oficial e envie a página certa.",
     ),
     "not_certificate": Trouble(
-        "A página não é o comprovante",
+        "a página não é o comprovante",
         "A página enviada não é o comprovante de inscrição, e nada foi guardado.",
         "Envie a página que aparece depois da verificação.",
     ),
     "attempts_exhausted": Trouble(
-        "As fontes não responderam",
+        "as fontes não responderam",
         "Tentamos várias vezes, com intervalos cada vez maiores, e não houve resposta.",
         "Não faremos novas tentativas sozinhos. Se ainda precisa destes dados, execute de novo.",
     ),
     "layout_changed": Trouble(
-        "A página da fonte mudou",
+        "a página da fonte mudou",
         "A página da fonte mudou de formato, e preferimos não entregar dados pela metade.",
         "O problema é nosso, e não do CNPJ: execute de novo mais tarde.",
     ),
     "unavailable": Trouble(
-        "A fonte está fora do ar",
+        "a fonte está fora do ar",
         "As fontes de dados estavam fora do ar ou não responderam a tempo.",
         "Costuma ser passageiro: execute de novo mais tarde.",
     ),
     "wrong_company": Trouble(
-        "Resposta sobre outro CNPJ",
+        "resposta sobre outro CNPJ",
         "A fonte respondeu sobre outro CNPJ, e descartamos a resposta.",
         "Costuma ser passageiro: execute de novo mais tarde.",
     ),
     "rate_limited": Trouble(
-        "Limite da fonte atingido",
+        "limite da fonte atingido",
         "As fontes de dados limitam o número de consultas, e esse limite foi atingido.",
         "O limite se renova com o tempo: execute de novo mais tarde.",
     ),
     "held_back": Trouble(
-        "Esperando a vez na fonte",
+        "esperando a vez na fonte",
         "As fontes pediram uma pausa, ou o limite de perguntas por minuto foi atingido.",
         "Isto não gasta tentativas: a consulta continua sozinha.",
     ),
     "unstorable": Trouble(
-        "O resultado não pôde ser gravado",
+        "o resultado não pôde ser gravado",
         "A fonte respondeu, mas com algo que o nosso banco de dados não aceita.",
         "O problema é nosso, e não do CNPJ: execute de novo mais tarde.",
     ),
     "internal_error": Trouble(
-        "Falha do nosso lado",
+        "falha do nosso lado",
         "A leitura da página falhou por um erro nosso.",
         "Execute de novo mais tarde. Se o erro continuar, avise quem administra o sistema.",
     ),
     "attempt_hangs": Trouble(
-        "A leitura demorou demais",
+        "a leitura demorou demais",
         "A leitura da página não terminou a tempo, e desistimos de esperar por ela.",
         "Costuma ser passageiro: execute de novo mais tarde.",
     ),
     "cancelled": Trouble(
-        "Cancelada",
+        "cancelada",
         "A consulta foi cancelada antes de terminar, e nenhum dado foi guardado.",
         "Se foi um engano, agende de novo.",
     ),
 }
 UNKNOWN_TROUBLE = Trouble(
-    "Falha inesperada",
+    "falha inesperada",
     "Algo que não prevíamos impediu a consulta.",
     "Execute de novo mais tarde. Se o erro continuar, avise quem administra o sistema.",
 )
@@ -207,18 +198,13 @@ MONTHS = (
 )
 
 
-def state(code: str) -> State:
-    """Return how a state is shown; one that is new to us, by its code."""
-    return STATES.get(code, State(code, "calm", "clock", ""))
-
-
 def priority(level: int) -> str:
     """Return a priority in words, such as `Urgente`."""
     return PRIORITIES[level] if 0 <= level < len(PRIORITIES) else str(level)
 
 
 def situation(code: str) -> tuple[str, Tone]:
-    """Return the word for a `situacao_cadastral` and its tone."""
+    """Return the word for a `situacao_cadastral` and the tone in which it is shown."""
     return SITUATIONS.get(code.upper(), (code, "calm"))
 
 
@@ -235,3 +221,29 @@ def trouble(code: str | None) -> Trouble:
 def counted(number: int, one: str, many: str) -> str:
     """Return a number with its noun, such as `1 consulta` or `1.234 consultas`."""
     return f"{number:,} {one if number == 1 else many}".replace(",", ".")
+
+
+def document(text: str) -> str:
+    """Return a CPF or a CNPJ with its punctuation; anything else stays as it is."""
+    if len(text) == CNPJ_LENGTH and text.isalnum():
+        return format_cnpj(text)
+    if len(text) == CPF_LENGTH and text.isdigit():
+        return f"{text[:3]}.{text[3:6]}.{text[6:9]}-{text[9:]}"
+    return text
+
+
+def day(text: str | None) -> str:
+    """Return `2026-11-24` as `24/11/2026`; anything else stays as it is."""
+    try:
+        return date.fromisoformat(text or "").strftime("%d/%m/%Y")
+    except ValueError:
+        return text or ""
+
+
+def money(text: str) -> str:
+    """Return a decimal string in reais, `R$ 1.234,56`; anything else stays as it is."""
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        return text
+    return f"R$ {amount:,.2f}".translate(str.maketrans(",.", ".,")) if amount.is_finite() else text
