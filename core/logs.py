@@ -6,6 +6,7 @@ line that is written meanwhile carries them. Never log a password, a token, a co
 
 import logging
 import sys
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -18,13 +19,17 @@ _PROCESSORS: list[Any] = []
 
 
 class _StandardError:
-    """Writes our own lines, each in one piece, past the machinery that libraries' lines need."""
+    """Writes our own lines, each in one piece, past the machinery that libraries' lines need.
+
+    As there, a line that cannot be written (a full disk, a reader that has gone) stops nobody.
+    """
 
     def __init__(self, name: str = "") -> None:
         self.name = name
 
     def write(self, line: str) -> None:
-        sys.stderr.write(f"{line}\n")
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"{line}\n")
 
     debug = info = warning = error = exception = critical = write
 

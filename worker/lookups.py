@@ -90,13 +90,11 @@ class Lookups:
                 self._consume(stopping)
             except (pika.exceptions.AMQPError, ConsumerCancelledError, OSError) as exc:
                 log.warning("broker_lost", error=type(exc).__name__)
-                self._arrived = []
-                stopping.wait(RECONNECT_SECONDS)
             except Exception:
-                # The broker delivers again what the closed connection held.
                 log.exception("worker_failed")
-                self._arrived = []
-                stopping.wait(RECONNECT_SECONDS)
+            # The broker delivers again what the closed connection held.
+            self._arrived = []
+            stopping.wait(RECONNECT_SECONDS)
         for _ in range(self._settings.lookup_slots):
             self._claimed.put(None)
         self._presence.leave(self._single)
@@ -162,15 +160,18 @@ class Lookups:
     def _collect_finished(self) -> None:
         while not self._finished.empty():
             outcome = self._finished.get()
-            if (outcome.run_id, outcome.attempt) not in self._hung:
+            if (outcome.run_id, outcome.attempt) in self._hung:
+                self._hung.remove((outcome.run_id, outcome.attempt))
+                self._claimed.put(None)  # its slot has another thread already
+            else:
                 self._unsettled.append(outcome)
 
     def _give_up_hung(self) -> None:
         """End attempts that take too long, as failed, and give each slot another thread."""
-        for run, deadline in self._in_flight.values():
-            if deadline > time.monotonic() or (run.run_id, run.attempt) in self._hung:
-                continue
+        now = time.monotonic()
+        for run in [held.run for held in self._in_flight.values() if held.deadline <= now]:
             log.error("attempt_hangs", run_id=str(run.run_id), attempt=run.attempt)
+            self._in_flight[run.run_id] = _Held(run, math.inf)
             self._hung.add((run.run_id, run.attempt))
             self._unsettled.append(attempt.hung(run, self._settings.max_attempts))
             self._open_slot()
@@ -242,15 +243,13 @@ class Lookups:
         return [delivery for delivery in self._arrived if delivery.run_id not in suspects]
 
     def _serve_slot(self) -> None:
+        settings = self._settings
         while (run := self._claimed.get()) is not None:
             with structlog.contextvars.bound_contextvars(
                 request_id=run.request_id, job_id=run.job_id, run_id=str(run.run_id)
             ):
                 outcome = attempt.perform(
-                    run,
-                    self._chain,
-                    self._settings.max_attempts,
-                    self._settings.not_found_retries,
+                    run, self._chain, settings.max_attempts, settings.not_found_retries
                 )
             self._finished.put(outcome)
             # The first one sets the clock; enough of them need not wait for it.

@@ -2,9 +2,9 @@
 
 While the server takes a mail, the next one is written. At least once: what the server took is
 marked sent within milliseconds, a few mails together, so only a crash between the two sends them
-again, at most NOTE_MAILS of them, each with the same `Message-ID`. A mail that the server refuses
-is put off or given up alone. A server that takes no mail at all counts against none: the mails are
-handed back, and the mailer rests longer and longer.
+again, at most NOTE_MAILS and the one on its way, each with the same `Message-ID`. A mail that the
+server refuses is put off or given up alone. A server that takes no mail at all counts against none:
+the mails are handed back, and the mailer rests longer and longer.
 """
 
 import random
@@ -15,9 +15,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import psycopg2
 from sqlalchemy import Row
-from sqlalchemy.exc import DBAPIError
 
 from core import logs
 from core.heartbeat import Heartbeat
@@ -42,10 +40,6 @@ FIRST_DELAY_SECONDS = 10.0
 DELAY_GROWTH = 3
 LONGEST_DELAY_SECONDS = 3600.0
 
-# A server that dies is told by errors of many classes; the mailer waits out all of them, since
-# ending would only leave what it has claimed to its lease.
-DATABASE_LOST = (DBAPIError, psycopg2.Error)
-
 log = logs.logger(__name__)
 
 
@@ -62,6 +56,7 @@ class Mailer:
         self._presence = Presence("mail")
         self._stopping = threading.Event()
         self._pauses = 0
+        self._claimed_at = 0.0
         # What the server has been handed and not answered yet; what it took, not yet marked.
         self._handed: Row[Any] | None = None
         self._taken: list[int] = []
@@ -81,7 +76,8 @@ class Mailer:
                 self._heartbeat.beat()
                 self._presence.tell(self._engine)
                 self._pauses = 0
-            except DATABASE_LOST as exc:
+            # Whatever the database says: ending would only leave what is claimed to its lease.
+            except ledger.ERRORS as exc:
                 self._pause("database_lost", type(exc).__name__)
             except ServerAwayError as exc:
                 self._pause("smtp_server_away", str(exc))
@@ -99,26 +95,28 @@ class Mailer:
 
     def _send_batch(self) -> bool:
         """Send mails that are due, at most a batch of them, and tell whether there were any."""
-        claimed_at = time.monotonic()
+        self._claimed_at = time.monotonic()
         with self._engine.begin() as connection:
             claimed = mails.claim_mails(connection, BATCH, LEASE)
         waiting = deque(claimed)
         try:
-            while waiting and not self._stopping.is_set():
-                if time.monotonic() - claimed_at > BEGIN_SECONDS:
-                    break
+            while waiting and self._may_begin():
                 self._send(waiting)
                 self._heartbeat.beat()
                 self._presence.tell(self._engine)
             self._confirm()
         finally:
             self._note_taken()
-            self._release([mail.id for mail in waiting], claimed_at)
+            self._release([mail.id for mail in waiting])
         return bool(claimed)
 
-    def _release(self, ids: list[int], claimed_at: float) -> None:
+    def _may_begin(self) -> bool:
+        late = time.monotonic() - self._claimed_at > BEGIN_SECONDS
+        return not (late or self._stopping.is_set())
+
+    def _release(self, ids: list[int]) -> None:
         # Past the lease they may be another mailer's already.
-        if ids and time.monotonic() - claimed_at < LEASE.total_seconds():
+        if ids and time.monotonic() - self._claimed_at < LEASE.total_seconds():
             with self._engine.begin() as connection:
                 mails.release_mails(connection, ids)
             log.info("mails_handed_back", mails=len(ids))
@@ -129,7 +127,8 @@ class Mailer:
         try:
             message = self._message(mail)
             self._confirm()
-            if self._stopping.is_set():
+            # The server may have taken its time over the one before.
+            if not self._may_begin():
                 return
             self._server.hand_over(message)
         except (MailError, RefusedError) as exc:
@@ -215,7 +214,7 @@ class Mailer:
             try:
                 with self._engine.begin() as connection:
                     change(connection, mail, *details)
-            except DATABASE_LOST as exc:
+            except ledger.ERRORS as exc:
                 if self._stopping.is_set():
                     log.error("mail_not_noted", mail_id=mail, change=change.__name__)
                     raise

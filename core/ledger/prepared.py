@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 
 class Prepared:
-    """One statement, its values written as `:name`; `types` tells PostgreSQL's type of each.
+    """One statement that returns rows; `types` tells PostgreSQL's type of each `:name` in it.
 
     Nothing else in the statement may look like one of these names after a colon.
     """
@@ -42,7 +42,7 @@ class Prepared:
             self._make_known(connection, cursor)
             cursor.execute(self._execute, values)
             row = _row(tuple(column[0] for column in cursor.description))
-            return [row(*values) for values in cursor.fetchall()]
+            return [row(*found) for found in cursor.fetchall()]
         except psycopg2.Error as exc:
             if not connection.dialect.is_disconnect(exc, cursor.connection, cursor):  # type: ignore[arg-type]
                 raise

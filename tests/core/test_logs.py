@@ -1,6 +1,9 @@
 import json
 import logging
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,6 +49,19 @@ def test_lines_of_libraries_have_the_same_form(capsys: pytest.CaptureFixture[str
     assert line["request_id"] == "r-2"
     assert line["service"] == "users"
     assert line["level"] == "warning"
+
+
+def test_a_line_that_cannot_be_written_stops_nobody() -> None:
+    program = """if True:
+        from core import logs, settings
+        logs.configure(settings.Settings(), "worker")
+        logs.logger("some.module").info("page_fetched")
+        print("went on")"""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(  # noqa: S603 (our own program)
+            [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=full, check=False
+        )
+    assert done.stdout == b"went on\n"
 
 
 def test_an_exception_stays_in_its_line(capsys: pytest.CaptureFixture[str]) -> None:
