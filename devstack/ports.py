@@ -1,9 +1,9 @@
 """TCP ports on the loopback interface: free ones, and the ones that a home remembers."""
 
 import json
+import random
 import socket
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 
 from devstack.process import DevstackError, NotReadyError
@@ -11,6 +11,9 @@ from devstack.process import DevstackError, NotReadyError
 LOOPBACK = "127.0.0.1"
 CONNECT_TIMEOUT_SECONDS = 1.0
 BOOK = "ports.json"
+# Below those that the system gives to outgoing connections, each of which could take the port of
+# a server that is just being restarted (Linux: net.ipv4.ip_local_port_range).
+OURS = range(10_000, 32_000)
 
 
 def is_free(port: int) -> bool:
@@ -25,12 +28,13 @@ def is_free(port: int) -> bool:
 
 
 def free(count: int) -> list[int]:
-    """Return that many different free ports."""
-    with ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind((LOOPBACK, 0))
-        return [probe.getsockname()[1] for probe in probes]
+    """Return that many different free ports, which stay so while what had one is restarted."""
+    # By chance: others choose here at the same moment.
+    tried = random.sample(OURS, len(OURS))
+    found = [port for port, _ in zip(filter(is_free, tried), range(count), strict=False)]
+    if len(found) < count:
+        raise DevstackError(f"There are no {count} free ports from {OURS[0]} to {OURS[-1]}.")
+    return found
 
 
 def remember(home: Path, ports: Mapping[str, int]) -> None:
