@@ -145,7 +145,7 @@ def _bombs() -> Iterator[tuple[str, bytes]]:
     yield "labels within labels", b"<td>UF<font><b>" * 139_000
     yield "labels in boxes", "<i>NÚMERO DE INSCRIÇÃO</i><i>12.345.678/0001-95</i>".encode() * 38_000
     yield "partners", b"<b>Nome/Nome Empresarial:</b><i>x</i>" * 56_000
-    yield "partners in lines", b"CAPITAL SOCIAL: 1 " + b"<p>Qualif: <b>x</b> y: <b>z</b>" * 70_000
+    yield "partners in lines", b"CAPITAL SOCIAL: 1 " + b"<p>Qualif: <b>x</b> y: <b>z</b>" * 66_000
     yield "read twice", "Ã£Â ".encode() * 290_000
     yield "phones", f"<td>TELEFONE <b>{'(11) ' * 400_000}</b></td>".encode()
     yield (
