@@ -1,5 +1,6 @@
 """The pages of one job: schedule, edit, delete, cancel, run, and what came of it."""
 
+import re
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -19,6 +20,9 @@ FIVE_MINUTES = 5
 NOT_FOUND = 404
 UNPROCESSABLE = 422
 
+# As our form has it; anything else would be written into a header.
+_KEY = re.compile(r"[0-9a-z-]{1,64}")
+
 bp = APIBlueprint("jobs", __name__, url_prefix="/consultas")
 
 
@@ -33,7 +37,9 @@ def new() -> ResponseReturnValue:
 @bp.post("/nova")
 def create() -> ResponseReturnValue:
     """Schedule a job; sending the same form twice makes one."""
-    key = request.form.get("idempotency_key") or uuid.uuid4().hex
+    key = request.form.get("idempotency_key", "")
+    if not _KEY.fullmatch(key):
+        key = uuid.uuid4().hex
     return _save(
         lambda: _call("POST", "/jobs", body=_payload(), headers={"Idempotency-Key": key}),
         "Consulta agendada.",
@@ -217,15 +223,14 @@ def _repeat(values: Any) -> repetition.Choice:
 
 
 def _payload() -> dict[str, Any]:
-    """Return the body of a job as the form holds it; a priority that is no number stays a text."""
+    """Return the body of a job as the form holds it."""
     form = request.form
-    priority = form.get("priority", "0")
     return {
         "title": form.get("title", ""),
         "description": form.get("description", ""),
         "cpf_cnpj": form.get("cpf_cnpj", ""),
         "date": _date(),
-        "priority": int(priority) if priority.isdecimal() else priority,
+        "priority": form.get("priority", "0"),
         "recurrence": repetition.rule(
             form.get("repeat", ""),
             form.getlist("weekday"),

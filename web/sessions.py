@@ -222,6 +222,6 @@ def _claims(token: str) -> Mapping[str, Any] | None:
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, RecursionError):
         return None
-    return claims if isinstance(claims, dict) else None
+    return claims if isinstance(claims, dict) and isinstance(claims.get("exp"), int) else None

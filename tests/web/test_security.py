@@ -1,5 +1,6 @@
 """What the pages promise of safety, looked at from the outside, over HTTP."""
 
+import base64
 import re
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -276,6 +277,32 @@ def test_what_people_type_is_shown_as_text(visitor: Visitor, maria: Account) -> 
 
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&amp;" in page
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "status"),
+    [
+        ("priority", "9" * 5_000, 422),
+        ("idempotency_key", "a\r\nX-Request-ID: b", 302),
+        ("idempotency_key", "chave-é", 302),
+        ("idempotency_key", "a" * 70_000, 302),
+    ],
+)
+def test_a_form_that_is_not_ours_crashes_nothing(
+    visitor: Visitor, maria: Account, field: str, value: str, status: int
+) -> None:
+    visitor.with_tokens(maria.tokens["token"], maria.tokens["refresh"])
+    job = {"title": "Consulta", "cpf_cnpj": "11222333000181", "when": "now"}
+
+    assert visitor.send("/consultas/nova", **job, **{field: value}).status_code == status
+
+
+@pytest.mark.parametrize("claims", ['{"exp":"a"}', '{"exp":null}', "[]", "[" * 3_000])
+def test_a_cookie_that_is_no_token_asks_for_a_log_in(visitor: Visitor, claims: str) -> None:
+    token = base64.urlsafe_b64encode(claims.encode()).decode().rstrip("=")
+    visitor.with_tokens(f"x.{token}.x", "no token")
+
+    assert visitor.get("/agenda").status_code == 302
 
 
 def test_a_password_is_never_sent_back(visitor: Visitor) -> None:
