@@ -300,7 +300,7 @@ def test_a_form_that_is_not_ours_crashes_nothing(
 @pytest.mark.parametrize("claims", ['{"exp":"a"}', '{"exp":null}', "[]", "[" * 3_000])
 def test_a_cookie_that_is_no_token_asks_for_a_log_in(visitor: Visitor, claims: str) -> None:
     token = base64.urlsafe_b64encode(claims.encode()).decode().rstrip("=")
-    visitor.with_tokens(f"x.{token}.x", "no token")
+    visitor.with_tokens(f"x.{token}.x", "no-token")
 
     assert visitor.get("/agenda").status_code == 302
 
