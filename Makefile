@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EXTRAS := users agendador worker cronjob web dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down status summary backup restore test lint fmt faults bench browser screenshots
+.PHONY: help setup lock demo up down status summary backup restore test lint fmt faults bench bench-help browser screenshots
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,8 +74,11 @@ fmt: setup ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(VENV)/installed-bench ## Measure the speed beside its peers (make bench-<name> for one)
+bench: $(VENV)/installed-bench ## Measure the speed beside its peers (make bench-<name> for one, make bench-help for all)
 	@$(BIN)/python -m bench
+
+bench-help: $(VENV)/installed-bench
+	@$(BIN)/python -m bench --help
 
 bench-%: $(VENV)/installed-bench
 	@$(BIN)/python -m bench $*

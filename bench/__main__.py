@@ -6,7 +6,19 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench import api, dispatch, growth, latency, ledger, parser, report, summary, web, worker
+from bench import (
+    api,
+    dispatch,
+    growth,
+    growth_pages,
+    latency,
+    ledger,
+    parser,
+    report,
+    summary,
+    web,
+    worker,
+)
 from bench.rounds import Outcome
 
 BENCHMARKS: dict[str, Callable[[], Outcome]] = {
@@ -21,14 +33,20 @@ BENCHMARKS: dict[str, Callable[[], Outcome]] = {
     "ledger": ledger.run,
     "pages": web.run,
     "growth": growth.run,
+    "growth-pages": growth_pages.run,
     "scale": growth.run_scale,
 }
 
 
 def main() -> None:
     """Run what the arguments name, print each table, and write the results and the page."""
-    reader = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    reader.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    reader = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=__doc__,
+        epilog=_listed(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    reader.add_argument("names", nargs="*", metavar="NAME", help="one of those below")
     chosen = reader.parse_args().names or list(BENCHMARKS)
     unknown = set(chosen) - set(BENCHMARKS)
     if unknown:
@@ -42,6 +60,13 @@ def main() -> None:
         print(report.table(name, report.load()))
         print(f"({time.monotonic() - began:.0f} s)\n", flush=True)
     report.write_page()
+
+
+def _listed() -> str:
+    return "\n".join(
+        f"  {name:13} {(run.__doc__ or '').partition(chr(10))[0]}"
+        for name, run in BENCHMARKS.items()
+    )
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def run() -> Outcome:
         ledger.dispose()
     title = "Time of the hot queries as the ledger grows"
     picture = Picture("growth-queries", title, "jobs in the ledger", "ms", lines)
-    return Outcome([_grown(name, line) for name, line in lines.items()], [picture])
+    return Outcome([grown(name, line) for name, line in lines.items()], [picture])
 
 
 def _queries() -> dict[str, Query]:
@@ -71,7 +71,8 @@ def _milliseconds(ledger: Engine, query: Query) -> float:
     return statistics.median(taken)
 
 
-def _grown(name: str, line: list[Point]) -> Finding:
+def grown(name: str, line: list[Point]) -> Finding:
+    """Return how much longer something takes at the largest size than at the smallest."""
     sides = {f"{size:,.0f} jobs": [taken] for size, taken in line}
     return Finding(name, "largest ÷ smallest", "ms", sides, [line[-1][1] / line[0][1]])
 

@@ -18,14 +18,15 @@ PER_PAGE = 20
 CALLS = 60
 TARGET = 1.5
 ALONE, ALL, SOME = "1,000 jobs", "1,000,000, all one's own", "1,000,000, 1,000 one's own"
-# One job of a thousand belongs to who has few; of either person's every tenth has failed.
+# One job of a thousand belongs to who has few; of either person's every tenth has failed. They
+# were due a minute apart, the last ones longest ago.
 FILL = """
     INSERT INTO job (title, description, cpf_cnpj, date, priority, status, creator_id,
                      creator_email, request_id)
-    SELECT 'Consulta ' || n, '', '11222333000181', now() + n * interval '1 second', mod(n, 6),
+    SELECT 'Consulta ' || n, '', '11222333000181', now() - n * interval '1 minute', mod(n, 6),
            CASE mod(n / 1000 + n, 10) WHEN 0 THEN 'error' ELSE 'processed' END,
            CASE mod(n, 1000) WHEN 1 THEN %s ELSE %s END, 'maria@empresa.example', ''
-    FROM generate_series(1, %s) AS n
+    FROM generate_series(%s, %s) AS n
 """
 
 
@@ -62,8 +63,8 @@ def run() -> Outcome:
         running.enter_context(services.served(small, "users.app:create_app()", users, env))
         maria = services.sign_up(users, services.MARIA)
         joao = services.sign_up(users, services.JOAO)
-        _fill(small, maria, maria, FEW)
-        _fill(large, joao, maria, MANY)
+        fill(small, maria, maria, FEW)
+        fill(large, joao, maria, MANY)
         for scene, port in ((small, few), (large, many)):
             app = "agendador.app:create_app()"
             running.enter_context(services.served(scene, app, port, env))
@@ -77,8 +78,11 @@ def run() -> Outcome:
         )
 
 
-def _fill(scene: Scene, few: dict[str, Any], many: dict[str, Any], count: int) -> None:
-    scene.execute(FILL, (few["id"], many["id"], count))
+def fill(
+    scene: Scene, few: dict[str, Any], many: dict[str, Any], count: int, there: int = 0
+) -> None:
+    """Put `count` jobs that have ended into the ledger, in which `there` are so far."""
+    scene.execute(FILL, (few["id"], many["id"], there + 1, there + count))
     scene.execute("VACUUM ANALYZE job")
 
 

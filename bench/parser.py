@@ -22,7 +22,7 @@ Parser = Callable[[bytes], object]
 
 
 def run() -> Outcome:
-    """Compare in processor time, of which alone a parser is made."""
+    """Compare pages a second of processor time, of which alone a parser is made."""
     captured = [path.read_bytes() for path in sorted(REAL_PAGES.glob("*.html"))]
     pages = captured or [made.page(number) for number in made.numbers(OWN_PAGES)]
     figures = rounds.interleave(

@@ -25,10 +25,11 @@ VERSIONS = (
 HEAD = """\
 # Performance
 
-Measured by `make bench` (`make bench-<name>` for one), interleaved with the peers or with the limit
-in the same run. Figures are medians of the rounds; what counts is the ratio, taken round by round
-(median, and in brackets the least and the greatest). The peers are set up as their own
-documentation advises for speed and the same safety; `bench/peers/` shows how.
+Measured by `make bench` (`make bench-<name>` for one of the headings below, `make bench-help` for
+what each measures), interleaved with the peers or with the limit in the same run. Figures are
+medians of the rounds; what counts is the ratio, taken round by round (median, and in brackets the
+least and the greatest). The peers are set up as their own documentation advises for speed and the
+same safety; `bench/peers/` shows how.
 """
 
 

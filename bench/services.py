@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import requests
@@ -49,6 +49,17 @@ def served(scene: Scene, app: str, port: int, env: Mapping[str, str]) -> Iterato
         yield
 
 
+@contextmanager
+def all_served(scene: Scene) -> Iterator[tuple[int, int, int]]:
+    """Serve accounts, API and pages meanwhile; gives their ports, in this order."""
+    users, agendador, web = ports.free(3)
+    env = settings(scene, users) | {"AGENDADOR_URL": f"http://{LOOPBACK}:{agendador}"}
+    with ExitStack() as running:
+        for name, port in (("users", users), ("agendador", agendador), ("web", web)):
+            running.enter_context(served(scene, f"{name}.app:create_app()", port, env))
+        yield users, agendador, web
+
+
 def sign_up(port: int, person: Mapping[str, str]) -> dict[str, Any]:
     """Make an account; return it with its tokens."""
     address = f"http://{LOOPBACK}:{port}"
@@ -63,3 +74,8 @@ def sign_up(port: int, person: Mapping[str, str]) -> dict[str, Any]:
 def bearer(account: Mapping[str, Any]) -> dict[str, str]:
     """Return the header by which an account calls the APIs."""
     return {"Authorization": f"Bearer {account['token']}"}
+
+
+def cookies(account: Mapping[str, Any]) -> dict[str, str]:
+    """Return the header by which an account asks for the pages."""
+    return {"Cookie": f"access={account['token']}; refresh={account['refresh']}"}

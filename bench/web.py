@@ -1,6 +1,5 @@
 """Pages a second, against the JSON calls that they show."""
 
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -9,7 +8,6 @@ from bench import rounds, services
 from bench.client import calls_per_second, request
 from bench.rounds import Finding, Outcome
 from bench.stage import opened
-from devstack import ports
 
 SECONDS = 1.0
 JOBS = 60
@@ -40,11 +38,8 @@ FILL = """
 
 def run() -> Outcome:
     """Compare each page with its calls, one after the other, as the same person."""
-    with opened() as stage, stage.scene() as scene, ExitStack() as running:
-        users, agendador, web = ports.free(3)
-        env = services.settings(scene, users) | {"AGENDADOR_URL": f"http://127.0.0.1:{agendador}"}
-        for name, port in (("users", users), ("agendador", agendador), ("web", web)):
-            running.enter_context(services.served(scene, f"{name}.app:create_app()", port, env))
+    with opened() as stage, stage.scene() as scene, services.all_served(scene) as served:
+        users, agendador, web = served
         maria = services.sign_up(users, services.MARIA)
         scene.execute(FILL, (maria["id"], JOBS))
         scene.execute("VACUUM ANALYZE job")
@@ -52,8 +47,7 @@ def run() -> Outcome:
 
 
 def _compare(page: str, account: dict[str, Any], web: int, agendador: int) -> Finding:
-    cookies = f"access={account['token']}; refresh={account['refresh']}"
-    shown = request("GET", page, {"Cookie": cookies})
+    shown = request("GET", page, services.cookies(account))
     calls = [request("GET", path, services.bearer(account)) for path in PAGES[page]]
     _rate(web, shown)  # the first time templates are compiled
     figures = rounds.interleave(

@@ -112,7 +112,7 @@ def jobs_per_second(stage: Stage, contender: Contender, count: int, delay: float
 
 
 def run() -> Outcome:
-    """Compare with pages that come at once."""
+    """Compare jobs a second with pages that come at once."""
     contenders = [
         ours(SLOTS),
         celery("Celery", "prefork", 4),
