@@ -14,6 +14,7 @@ from agendador import (
     imports,
     jobs,
     limits,
+    me,
     openapi,
     overview,
     pages,
@@ -54,7 +55,9 @@ def create_app() -> APIFlask:
     app.extensions["settings"] = config
     app.extensions[limits.OPEN_JOBS] = limits.OpenJobs(config.max_open_jobs)
     errors.register(app, publisher)
-    for part in (jobs, pages, results, overview, imports, exports, calendar, preferences, admin):
+    for part in (
+        jobs, pages, results, overview, imports, exports, calendar, preferences, me, admin,
+    ):  # fmt: skip
         app.register_blueprint(part.bp)
     openapi.complete(app)
     cli.register(app, config)

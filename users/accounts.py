@@ -96,6 +96,14 @@ def change_password(
     _after_new_password(store, outbox, account, family=family)
 
 
+def erase(store: Store, outbox: Outbox, account: Document) -> None:
+    """Erase an account with all that is kept of it here; its jobs are ended soon after."""
+    # Stored first, so that it is not lost; it waits until the account is gone.
+    outbox.put_erased(str(account["_id"]))
+    store.delete_account(account["_id"])
+    outbox.wake()
+
+
 def reset_password(store: Store, outbox: Outbox, token: str, password: str) -> None:
     """Set the password of whom the link was mailed to and end their sessions.
 

@@ -45,7 +45,8 @@ def create_app() -> APIFlask:
     publisher = Publisher(config, "users")
     store = Store(config)
     keys = SigningKeys(store, config)
-    made = services.Services(store, keys, Sessions(store, keys, config), Outbox(store, config))
+    sessions = Sessions(store, keys, config)
+    made = services.Services(store, keys, sessions, Outbox(store, sessions, config))
     app = web.create_app(
         "users",
         title="Agendador de consultas de CNPJ: contas",

@@ -45,8 +45,9 @@ def change(json_data: OwnChanges) -> Response:
 @signed_in
 @bp.doc(security="bearer", summary="Apaga a própria conta", responses=[401, 503])
 def erase() -> Response:
-    """Erase the caller's account with all that is kept of it here."""
-    services().store.delete_account(own_account()["_id"])
+    """Erase the caller's account; whatever it has scheduled is cancelled soon after."""
+    made = services()
+    accounts.erase(made.store, made.outbox, own_account())
     return web.answer("me", "Conta apagada.")
 
 

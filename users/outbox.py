@@ -1,7 +1,7 @@
-"""Mails of accounts: stored first, then sent by a thread of each process, at least once each.
+"""Mails of accounts, and word to the agendador of those erased: stored first, then sent.
 
-Who asks for a link gets the same answer whether or not there is such an account: only the thread
-looks for it.
+A thread of each process sends them, each at least once. Who asks for a link gets the same answer
+whether or not there is such an account: only the thread looks for it.
 """
 
 import smtplib
@@ -13,21 +13,25 @@ from pymongo.errors import PyMongoError
 
 from core import logs
 from core.clock import utc_now
-from users import links, mails
+from users import agendador, links, mails
+from users.sessions import Sessions
 from users.settings import UsersSettings
 from users.store import Document, Store
 
 RESET = "reset"
 PASSWORD_CHANGED = "password_changed"  # noqa: S105 a kind of mail
 EMAIL_CHANGED = "email_changed"
+ACCOUNT_ERASED = "account_erased"
 
-# A link that comes later than this is not waited for any more; a notice still is.
+# A link that comes later than this is not waited for any more; a notice still is. That an account
+# was erased is never given up.
 KEPT_FOR = {
     RESET: links.VALID_FOR,
     PASSWORD_CHANGED: timedelta(days=1),
     EMAIL_CHANGED: timedelta(1),
+    ACCOUNT_ERASED: timedelta(days=36_500),
 }
-# Longer than one mail takes at most, so that no two threads send it.
+# Longer than one takes at most, so that no two threads send it.
 LEASE = timedelta(minutes=2)
 LONGEST_PAUSE_SECONDS = 60
 POLL_SECONDS = 5.0
@@ -37,13 +41,14 @@ log = logs.logger(__name__)
 
 
 class Outbox:
-    """Takes mails from any thread and sends them; one per process.
+    """Takes what is to be sent from any thread and sends it; one per process.
 
     The thread starts with `start`, so a process may fork before that.
     """
 
-    def __init__(self, store: Store, settings: UsersSettings) -> None:
+    def __init__(self, store: Store, sessions: Sessions, settings: UsersSettings) -> None:
         self._store = store
+        self._sessions = sessions
         self._settings = settings
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -52,17 +57,15 @@ class Outbox:
 
     def put(self, kind: str, email: str, full_name: str = "") -> None:
         """Have a mail sent: a link of kind RESET if the address is an account's, or a notice."""
-        now = utc_now()
-        self._store.put_mail(
-            {
-                "kind": kind,
-                "email": email,
-                "full_name": full_name,
-                "attempts": 0,
-                "next_attempt_at": now,
-                "expires_at": now + KEPT_FOR[kind],
-            }
-        )
+        self._put(kind, {"email": email, "full_name": full_name})
+        self.wake()
+
+    def put_erased(self, account_id: str) -> None:
+        """Have the jobs of an account ended as soon as it is gone; `wake` says that it is."""
+        self._put(ACCOUNT_ERASED, {"account_id": account_id})
+
+    def wake(self) -> None:
+        """Have what is due sent now, and not a moment later."""
         self._wake.set()
 
     def start(self) -> None:
@@ -79,6 +82,11 @@ class Outbox:
         if self._thread is not None:
             self._thread.join(timeout)
 
+    def _put(self, kind: str, content: Document) -> None:
+        now = utc_now()
+        times = {"next_attempt_at": now, "expires_at": now + KEPT_FOR[kind]}
+        self._store.put_mail({"kind": kind, "attempts": 0} | times | content)
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
@@ -92,15 +100,30 @@ class Outbox:
             self._wake.wait(POLL_SECONDS)
 
     def _send_next(self) -> bool:
-        """Send one mail that is due; False if none is."""
+        """Send one that is due; False if none is."""
         now = utc_now()
         mail = self._store.claim_mail(now, now + LEASE)
         if mail is None:
             return False
-        message = self._compose(mail)
-        if message is None or self._delivered(mail, message):
+        if self._is_done(mail):
             self._store.delete_mail(mail["_id"])
+        else:
+            pause = timedelta(seconds=min(2 ** mail["attempts"], LONGEST_PAUSE_SECONDS))
+            self._store.postpone_mail(mail["_id"], utc_now() + pause)
         return True
+
+    def _is_done(self, mail: Document) -> bool:
+        """Send one; tells whether there is nothing left to do for it."""
+        if mail["kind"] == ACCOUNT_ERASED:
+            return self._jobs_ended(mail["account_id"])
+        message = self._compose(mail)
+        return message is None or self._delivered(message)
+
+    def _jobs_ended(self, account_id: str) -> bool:
+        if self._store.find_account(account_id) is not None:
+            return False  # not erased yet, and maybe never: whoever was at it may have died
+        token = self._sessions.token_of_erased(account_id)
+        return agendador.end_all(self._settings, token)
 
     def _compose(self, mail: Document) -> EmailMessage | None:
         if mail["kind"] != RESET:
@@ -113,21 +136,15 @@ class Outbox:
         letter = mails.reset(account["full_name"], str(self._settings.web_url), token)
         return mails.seal(letter, mail["email"], self._settings.mail_from)
 
-    def _delivered(self, mail: Document, message: EmailMessage) -> bool:
-        """Tell whether there is nothing left to do for this mail."""
+    def _delivered(self, message: EmailMessage) -> bool:
+        """Send a mail; tells whether it was taken or never will be."""
         try:
             mails.send(message, self._settings)
         except (smtplib.SMTPException, OSError) as exc:
             permanent = _is_permanent(exc)
             log.warning("mail_not_sent", error=type(exc).__name__, permanent=permanent)
-            if not permanent:
-                self._postpone(mail)
             return permanent
         return True
-
-    def _postpone(self, mail: Document) -> None:
-        pause = timedelta(seconds=min(2 ** mail["attempts"], LONGEST_PAUSE_SECONDS))
-        self._store.postpone_mail(mail["_id"], utc_now() + pause)
 
 
 def _is_permanent(error: Exception) -> bool:

@@ -12,11 +12,15 @@ import jwt
 
 from core import logs
 from core.clock import utc_now
+from core.groups import GROUP_USERS
 from core.tokens import ALGORITHM, Claims
 from users.errors import RefreshRefusedError
 from users.keys import SigningKeys
 from users.settings import UsersSettings
 from users.store import Document, Store
+
+# How long a token is valid that is used at once.
+ERRAND = timedelta(minutes=2)
 
 log = logs.logger(__name__)
 
@@ -51,6 +55,12 @@ class Sessions:
     def end(self, claims: Claims) -> None:
         """End the session that a token, of either type, belongs to."""
         self.store.revoke_family(claims["family"])
+
+    def token_of_erased(self, account_id: str) -> str:
+        """Return an access token in the name of an account that is no more; it has no family."""
+        gone = {"_id": account_id, "email": "", "group": GROUP_USERS}
+        expires = utc_now() + ERRAND
+        return self._sign(gone, "", uuid.uuid4().hex, "access", expires)
 
     def _pair(self, account: Document, family: str, token_id: str) -> dict[str, str]:
         minutes = timedelta(minutes=self.settings.access_token_minutes)

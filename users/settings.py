@@ -30,7 +30,8 @@ class UsersSettings(BrokerSettings, TokenSettings):
 
     Rates are written like `10 per 15 minutes`; of log-ins only the refused ones count.
     `trusted_proxies` holds networks (CIDR, by commas) whose `X-Forwarded-For` is believed.
-    `web_url` is where the pages are: the link to another password leads there.
+    `web_url` is where the pages are: the link to another password leads there. `agendador_url` is
+    what is told of erased accounts.
     """
 
     mongo_url: MongoUrl
@@ -47,6 +48,7 @@ class UsersSettings(BrokerSettings, TokenSettings):
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = ""
 
     web_url: HttpUrl = HttpUrl("http://127.0.0.1:3000")
+    agendador_url: HttpUrl = HttpUrl("http://127.0.0.1:8081")
     smtp_host: str = "localhost"
     smtp_port: PositiveInt = 1025
     smtp_user: str = ""

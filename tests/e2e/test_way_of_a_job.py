@@ -14,7 +14,7 @@ from devstack import ports, services
 from devstack.registry import reserved
 from devstack.stack import Stack
 from tests.clients import Inbox, Registry
-from tests.people import JOAO, MARIA, Person, cnpj
+from tests.people import ESTELA, JOAO, MARIA, Person, cnpj
 from tests.waiting import wait_until
 
 TIMEOUT_SECONDS = 30
@@ -211,6 +211,28 @@ def test_sigterm_lets_the_worker_hand_back_what_it_cannot_finish(
     stack.program("worker").start()
     maria.wait_for("processed", job)
     wait_until(lambda: len(maria.subjects(job)) == 2, SLOW_MACHINE_SECONDS)
+
+
+def test_the_jobs_of_who_erases_their_account_end_and_mail_nobody(
+    stack: Stack, maria: Client
+) -> None:
+    estela = _client(stack, ESTELA)
+    stack.program("worker").stop()
+    waiting = estela.schedule(700)
+    estela.wait_for("queued", waiting)
+    later = estela.schedule(701, date="2031-03-01T09:00:00", recurrence="FREQ=DAILY")
+    erased = requests.delete(
+        stack.address("users") + "/me", headers=estela.headers, timeout=TIMEOUT_SECONDS
+    )
+    assert erased.ok, erased.text
+    estela.wait_for("cancelled", waiting, later)
+
+    stack.program("worker").start()
+    after = maria.schedule(702)
+    maria.wait_for("processed", after)
+    wait_until(lambda: len(maria.subjects(after)) == 2, SLOW_MACHINE_SECONDS)
+    assert estela.status(waiting) == "cancelled"
+    assert estela.subjects(waiting) == []
 
 
 def _first_run(client: Client, job: dict[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,8 @@ def environment(mongo_url: str, mongo_database: str) -> dict[str, str]:
         "WEB_URL": "https://agendador.example",
         # Nor does a mail server: no test may write to whoever listens on the usual port.
         "SMTP_PORT": "9",
+        # Nor an agendador.
+        "AGENDADOR_URL": "http://127.0.0.1:9",
     }
 
 

@@ -146,6 +146,19 @@ _RELEASE = text("""
     WHERE id = ANY(:ids) AND sent_at IS NULL AND failed_at IS NULL
 """)
 
+# Locked in the order in which the mailer marks those that it has sent.
+_DROP = text("""
+    WITH unsent AS MATERIALIZED (
+        SELECT id FROM mail
+        WHERE sent_at IS NULL AND failed_at IS NULL AND (
+            starts_with(key, 'summary:' || :creator_id || ':')
+            OR CAST(context ->> 'job_id' AS bigint) IN (
+                SELECT id FROM job WHERE creator_id = :creator_id))
+        ORDER BY id FOR UPDATE
+    )
+    DELETE FROM mail USING unsent WHERE mail.id = unsent.id
+""")
+
 
 def queue_finished_mail(connection: Connection, run_id: uuid.UUID) -> None:
     """Queue the end mail of a run that has ended, with the result if there is one."""
@@ -203,3 +216,8 @@ def mark_mail_failed(connection: Connection, mail_id: int, error: str) -> None:
 def release_mails(connection: Connection, mail_ids: Sequence[int]) -> None:
     """Hand claimed mails back untried, to be claimed again at once."""
     connection.execute(_RELEASE, {"ids": list(mail_ids)})
+
+
+def drop_mails(connection: Connection, creator_id: str) -> None:
+    """Delete a user's mails that have not been sent; one that is on its way arrives."""
+    connection.execute(_DROP, {"creator_id": creator_id})
