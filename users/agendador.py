@@ -6,7 +6,8 @@ from urllib3.exceptions import HTTPError
 from core import logs
 from users.settings import UsersSettings
 
-TIMEOUT = urllib3.Timeout(connect=2.0, read=30.0)  # many jobs may have to be cancelled
+# What it had no time to answer it may well have done; to be asked again does no harm.
+TIMEOUT = urllib3.Timeout(connect=2.0, read=10.0)
 OK, REDIRECTS = 200, 300
 
 log = logs.logger(__name__)

@@ -65,7 +65,7 @@ class Outbox:
         self._put(ACCOUNT_ERASED, {"account_id": account_id})
 
     def wake(self) -> None:
-        """Have what is due sent now, and not a moment later."""
+        """Have what is due sent at once."""
         self._wake.set()
 
     def start(self) -> None:
