@@ -122,7 +122,8 @@ def test_it_is_told_until_it_answers_well(
     agendador.status = status
     maria.call("DELETE", "/me")
     wait_until(lambda: agendador.asked)
-    kept = wait_until(lambda: waits(database))
+    kept = waits(database)
+    assert kept is not None
     assert kept["account_id"] == maria.id
     assert set(kept) == {
         "_id", "kind", "account_id", "attempts", "next_attempt_at", "expires_at",
