@@ -11,7 +11,7 @@ from agendador.dispatcher import POLL_SECONDS
 from bench import jobs, rounds
 from bench.dispatch import wait_for_later
 from bench.rounds import Finding, Outcome, Picture, Point
-from bench.stage import Scene, Stage, opened, wait_until
+from bench.stage import FLASK, Scene, Stage, opened, wait_until
 from bench.worker import SLOTS as SHIPPED
 from bench.worker import ours
 from core.ledger import listings, queries
@@ -26,7 +26,7 @@ PER_PAGE = 20
 DEEP = 500
 WORKERS = (1, 2, 3, 4)
 SLOTS = (1, 4, 16, 64)
-SCALE_JOBS = 300
+WORKER_JOBS = 1_000
 SLOW_SECONDS = 0.1
 
 Query = Callable[[Connection], object]
@@ -80,9 +80,12 @@ def grown(name: str, line: list[Point]) -> Finding:
 def run_scale() -> Outcome:
     """Measure jobs a second with more workers, and with more slots on slow pages."""
     with opened() as stage:
-        by_workers = [(float(n), _speed(stage, workers=n, slots=SHIPPED)) for n in WORKERS]
+        by_workers = [
+            (float(n), _speed(stage, WORKER_JOBS, workers=n, slots=SHIPPED)) for n in WORKERS
+        ]
         by_slots = [
-            (float(n), _speed(stage, workers=1, slots=n, delay=SLOW_SECONDS)) for n in SLOTS
+            (float(n), _speed(stage, _slow_jobs(n), workers=1, slots=n, delay=SLOW_SECONDS))
+            for n in SLOTS
         ]
     return Outcome(
         [_scaled("workers", by_workers), _scaled("slots, pages of 100 ms", by_slots)],
@@ -111,17 +114,32 @@ def _scaled(name: str, line: list[Point]) -> Finding:
     return Finding(name, "most ÷ fewest", "jobs/s", sides, [line[-1][1] / line[0][1]])
 
 
-def _speed(stage: Stage, workers: int, slots: int, delay: float = 0.0) -> float:
-    """Return the jobs a second from the first page to the last result, mails left out."""
+def _slow_jobs(slots: int) -> int:
+    """Return enough jobs for that many slots, and few for one, which does some eight a second."""
+    return 100 + 10 * slots
+
+
+def _speed(stage: Stage, count: int, workers: int, slots: int, delay: float = 0.0) -> float:
+    """Return the jobs a second from the first page to the last result, mails left out.
+
+    The jobs come when every worker waits for them, all within a moment.
+    """
     with stage.scene() as scene, ExitStack() as running:
-        jobs.fill_ours(scene, jobs.make(SCALE_JOBS))
         stage.far(f"/reset?delay={delay}&keep=0")
         command = ours(slots).commands[0]
         for _ in range(workers):
             running.enter_context(scene.process(*command, env=ours(slots).env))
-        wait_until(lambda: _done(scene) == SCALE_JOBS, "all jobs are processed")
+        wait_until(lambda: _waiting(scene) == workers, "every worker waits for jobs")
+        jobs.insert(scene, jobs.make(count))
+        window = {"DISPATCH_WINDOW": str(jobs.WINDOW)}
+        running.enter_context(scene.process(*FLASK, "dispatch", env=window))
+        wait_until(lambda: _done(scene) == count, "all jobs are processed")
         ended = scene.value("SELECT extract(epoch FROM max(finished_at)) FROM run")
-        return float(SCALE_JOBS / (float(ended) - stage.far("/stats")["first_page"]))
+        return float(count / (float(ended) - stage.far("/stats")["first_page"]))
+
+
+def _waiting(scene: Scene) -> int:
+    return int(scene.value("SELECT count(*) FROM worker_seen WHERE kind = 'lookups'"))
 
 
 def _done(scene: Scene) -> int:
