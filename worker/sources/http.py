@@ -90,8 +90,12 @@ def _follow(session: requests.Session, url: str, timeout: float) -> Reply:
 
 def _ask(session: requests.Session, url: str, timeout: float) -> requests.Response:
     # Straight to the adapter: the session would look for cookies, hooks, proxies and a next
-    # redirect, of which there are none, and take a quarter more for it.
-    request = requests.Request("GET", url, headers=session.headers).prepare()
+    # redirect, of which there are none, and take a quarter more for it. Preparing all of a request
+    # would check the same headers again and cookies and a body that it has not.
+    request = requests.PreparedRequest()
+    request.method = "GET"
+    request.headers = session.headers  # type: ignore[assignment] # the same kind
+    request.prepare_url(url, None)
     limits = (min(CONNECT_SECONDS, timeout), timeout)
     return session.get_adapter(url).send(request, stream=True, timeout=limits)
 
@@ -181,6 +185,29 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
+    """Remembers the pool of each of its few hosts, which requests looks for anew for each page."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._pools: dict[tuple[str, str], Any] = {}
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> Any:
+        scheme, host, *_ = urlsplit(str(request.url))
+        pool = self._pools.get((scheme, host))
+        if pool is None:
+            pool = super().get_connection_with_tls_context(request, *args, **kwargs)
+            self._pools[scheme, host] = pool
+        return pool
+
+    def request_url(self, request: requests.PreparedRequest, _proxies: Any) -> str:
+        return request.path_url
+
+    def close(self) -> None:
+        super().close()
+        self._pools.clear()

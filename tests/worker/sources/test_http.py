@@ -149,5 +149,14 @@ def test_the_environment_s_proxies_and_passwords_are_not_used(
     assert _get(service, session).body == b"direct"
 
 
+def test_each_host_is_asked_by_its_name(service: Service, session: requests.Session) -> None:
+    hosts = [f"{name}:{service.server_port}" for name in ("127.0.0.1", "localhost", "127.0.0.1")]
+
+    for host in hosts:
+        http.get(session, f"http://{host}/x", timeout=5)
+
+    assert [headers["Host"] for _, _, headers in service.asked] == hosts
+
+
 def _get(service: Service, session: requests.Session, timeout: float = 5) -> http.Reply:
     return http.get(session, f"http://127.0.0.1:{service.server_port}/x", timeout=timeout)
