@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
@@ -17,14 +16,23 @@ MAX_COLUMNS = 50
 MAX_CELL = 5_000
 # What an XLSX may unpack to; a table of so many rows needs a tenth of it.
 MAX_UNPACKED_BYTES = 20_000_000
+# And how many tags its XML may hold: a full table has at most three pairs for each cell, all else
+# is little. Millions fit in a small file, and would keep openpyxl busy for minutes, with gigabytes.
+MAX_CELL_TAGS = 6 * MAX_ROWS * MAX_COLUMNS
+MAX_OTHER_TAGS = 100_000
+TOO_BIG = "A planilha é grande demais."
 
 _SEPARATORS = ";,\t|"
 _ZIP = b"PK\x03\x04"
+# How a workbook's parts may be packed (ECMA-376, part 2, annex B).
+_PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+# Where a workbook keeps its cells and their text.
+_CELLS = ("xl/worksheets/", "xl/sharedStrings")
 # What a file that is no workbook, or a broken or a hostile one, makes openpyxl raise.
 _BROKEN = (
     zipfile.BadZipFile,
     InvalidFileException,
-    ParseError,
+    SyntaxError,  # as ElementTree's and lxml's parsers call XML that is none
     zlib.error,
     ValueError,
     TypeError,
@@ -108,8 +116,15 @@ def _of_workbook(content: bytes) -> Iterator[list[str]]:
 
 def _check_size(content: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED_BYTES:
-            raise TableError("A planilha é grande demais.")
+        parts = archive.infolist()
+        if not _PACKED.issuperset(part.compress_type for part in parts):
+            raise zipfile.BadZipFile("packed as no workbook is")
+        if sum(part.file_size for part in parts) > MAX_UNPACKED_BYTES:
+            raise TableError(TOO_BIG)
+        tags = {part.filename: archive.read(part).count(b"<") for part in parts}
+    of_cells = sum(count for name, count in tags.items() if name.startswith(_CELLS))
+    if of_cells > MAX_CELL_TAGS or sum(tags.values()) - of_cells > MAX_OTHER_TAGS:
+        raise TableError(TOO_BIG)
 
 
 def _text(value: Any) -> str:

@@ -16,6 +16,7 @@ from tests.clients import Broker
 from tests.people import MARIA, alphanumeric_cnpj, cnpj
 
 DATE = "2031-03-01T09:00"
+SHEET = "xl/worksheets/sheet1.xml"
 
 
 def send(caller: Caller, content: str | bytes, **fields: str) -> Any:
@@ -222,6 +223,22 @@ def entities() -> bytes:
     return saved.getvalue()
 
 
+def repacked(part: str, content: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """Return a workbook one of whose parts says something else."""
+    original = io.BytesIO(workbook(("cnpj",), (cnpj(1),)))
+    saved = io.BytesIO()
+    with zipfile.ZipFile(original) as old, zipfile.ZipFile(saved, "w", method) as new:
+        for name in old.namelist():
+            new.writestr(name, content if name == part else old.read(name))
+    return saved.getvalue()
+
+
+def broken_lzma() -> bytes:
+    packed = repacked(SHEET, b"<worksheet/>", zipfile.ZIP_LZMA)
+    # The first part's data begins after its header and its name.
+    return packed[:80] + bytes(20) + packed[100:]
+
+
 HOSTILE: dict[str, Callable[[], str | bytes]] = {
     "empty": lambda: "",
     "blank": lambda: "\n\n",
@@ -233,6 +250,12 @@ HOSTILE: dict[str, Callable[[], str | bytes]] = {
     "half a workbook": lambda: workbook(("cnpj",), (cnpj(1),))[:2_000],
     "bomb": bomb,
     "entities": entities,
+    "many tags": lambda: repacked(SHEET, b"<worksheet>" + b"<a>" * 6_000_000),
+    "many styles": lambda: repacked(
+        "xl/styles.xml", b"<styleSheet><cellXfs>" + b"<xf/>" * 600_000 + b"</cellXfs></styleSheet>"
+    ),
+    "a part that is no XML": lambda: repacked("xl/styles.xml", b"<a><b>"),
+    "a broken part in LZMA": broken_lzma,
 }
 
 
