@@ -39,7 +39,8 @@ class Answer:
 
 def as_json(data: object, status: int = HTTPStatus.OK) -> Answer:
     """Return an answer that holds the data as JSON."""
-    body = json.dumps(data, ensure_ascii=False).encode()
+    # Half of a surrogate pair has no UTF-8; its backslash escape is what JSON writes for it.
+    body = json.dumps(data, ensure_ascii=False).encode(errors="backslashreplace")
     return Answer(body, status, "application/json; charset=utf-8")
 
 

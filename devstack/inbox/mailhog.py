@@ -24,7 +24,10 @@ def listing(mails: Sequence[Mail], start: int, limit: int) -> dict[str, Any]:
 
 def message(mail: Mail) -> dict[str, Any]:
     """Return one mail."""
-    content = _content(mail.content)
+    try:
+        content = _content(mail.content)
+    except Exception:  # noqa: BLE001 the email package raises nearly anything on a hostile header
+        content = _unparsed(mail.content)
     return {
         "ID": mail.id,
         "From": _path(mail.sender),
@@ -66,6 +69,11 @@ def _content(data: bytes) -> dict[str, Any]:
         "Size": len(data),
         "MIME": _parts(parsed, body),
     }
+
+
+def _unparsed(data: bytes) -> dict[str, Any]:
+    """Return the content of a mail that cannot be taken apart: a body alone."""
+    return {"Headers": {}, "Body": _text(data), "Size": len(data), "MIME": None}
 
 
 def _parts(parsed: Any, body: bytes) -> dict[str, Any] | None:

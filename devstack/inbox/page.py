@@ -1,7 +1,7 @@
 """The page on which people read the caught mails."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -48,17 +48,37 @@ class Letter:
 
 
 def letter(mail: Mail) -> Letter:
-    """Decode a caught mail."""
+    """Decode a caught mail; one that cannot be is shown as it came, so that it hides no other."""
+    try:
+        return _decoded(mail)
+    except Exception:  # noqa: BLE001 the email package raises nearly anything on a hostile header
+        text = mail.content.decode("utf-8", "replace")
+        return replace(_undecoded(mail), subject="(mensagem ilegível)", text=text)
+
+
+def _decoded(mail: Mail) -> Letter:
     parsed = message_from_bytes(mail.content, policy=policy.default)
+    envelope = _undecoded(mail)
+    return replace(
+        envelope,
+        subject=str(parsed.get("Subject", "")) or envelope.subject,
+        sender=str(parsed.get("From", "")) or envelope.sender,
+        text=_body(parsed, "plain"),
+        html=_body(parsed, "html"),
+    )
+
+
+def _undecoded(mail: Mail) -> Letter:
+    """Return what the envelope tells of a mail."""
     received = datetime.fromisoformat(mail.created).astimezone(BRASILIA)
     return Letter(
         id=mail.id,
-        subject=str(parsed.get("Subject", "")) or "(sem assunto)",
-        sender=str(parsed.get("From", "")) or mail.sender,
+        subject="(sem assunto)",
+        sender=mail.sender,
         recipients=", ".join(mail.recipients),
         received=received.strftime("%d/%m/%Y %H:%M:%S"),
-        text=_body(parsed, "plain"),
-        html=_body(parsed, "html"),
+        text="",
+        html="",
     )
 
 
@@ -81,11 +101,11 @@ def reading(mail: Mail) -> bytes:
 
 def html(mail: Mail) -> bytes:
     """Return the mail's own HTML, for the frame in the page that shows it."""
-    return (LINKS_OPEN_OUTSIDE + letter(mail).html).encode()
+    return (LINKS_OPEN_OUTSIDE + letter(mail).html).encode(errors="replace")
 
 
 def _render(template: str, **values: object) -> bytes:
-    return _templates.get_template(template).render(values).encode()
+    return _templates.get_template(template).render(values).encode(errors="replace")
 
 
 def _body(parsed: EmailMessage, kind: str) -> str:

@@ -3,6 +3,7 @@
 import smtplib
 from email.message import EmailMessage
 
+import pytest
 import requests
 
 from devstack.process import Program
@@ -148,6 +149,34 @@ def test_the_mails_own_html_is_shown_where_it_can_run_nothing(inbox: Inbox) -> N
     assert "default-src 'none'" in policy
     assert "sandbox allow-popups" in policy
     assert "allow-scripts" not in policy
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        b'From: "\r\n\r\nx',
+        b"From: a@[\r\n\r\nx",
+        b"Subject: =?unicode_escape?q?=5Cud800?=\r\n\r\nx",
+        b"Content-Type: text/plain; charset=idna\r\n\r\n\xff",
+        b'Content-Type: text/plain; charset="a\0b"\r\n\r\nx',
+        b"Content-Type: text/plain; charset=unicode_escape\r\n\r\n\\ud800",
+        b"Content-Type: text/plain; a=" + b"((((((((((\r\n " * 300 + b"\r\n\r\nx",
+        b"X-Bytes: \xff\r\n\r\nx",
+    ],
+)
+def test_a_mail_that_cannot_be_decoded_hides_no_other(inbox: Inbox, hostile: bytes) -> None:
+    send(inbox, letter())
+    with smtplib.SMTP(inbox.smtp_host, inbox.smtp_port, timeout=TIMEOUT) as connection:
+        connection.sendmail("", ["ana@empresa.example"], hostile)
+
+    listing = requests.get(f"{inbox.url}/api/v2/messages", timeout=TIMEOUT).json()
+    page = requests.get(inbox.url, timeout=TIMEOUT)
+
+    assert listing["total"] == len(listing["items"]) == 2
+    assert "Consulta concluída" in page.text
+    for view in ("", "/html"):
+        shown = requests.get(f"{inbox.url}/mail/{listing['items'][0]['ID']}{view}", timeout=TIMEOUT)
+        assert shown.status_code == 200
 
 
 def test_an_unknown_address_is_not_found(inbox: Inbox) -> None:
