@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EXTRAS := users agendador worker cronjob web dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down status summary backup restore test lint fmt faults bench bench-help browser screenshots
+.PHONY: help setup lock demo up down status summary backup restore test lint fmt faults bench bench-help browser screenshots libfaketime
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,14 +47,14 @@ restore: setup ## Put a backup back (FROM=folder or the newest, DRY_RUN=1, FORCE
 # Most tests wait for real processes more than they compute, so more run at once than cores.
 TESTS_AT_ONCE ?= 3
 
-test: lint browser ## Run every check
+test: lint browser libfaketime ## Run every check
 	$(BIN)/pytest --numprocesses $(TESTS_AT_ONCE) --dist loadfile
 
 SEED ?= 1
 JOBS ?= 10000
 FAULTS ?= 100
 
-faults: setup ## Kill everything under load and count what is lost (SEED=, JOBS=, FAULTS=)
+faults: setup libfaketime ## Kill everything under load and count what is lost (SEED=, JOBS=, FAULTS=)
 	@$(BIN)/python -m tests.faults --seed $(SEED) --jobs $(JOBS) --faults $(FAULTS) \
 		--write docs/reliability.md
 
@@ -66,6 +66,9 @@ lint: setup ## Run the checks that need no servers: style, format, types, import
 
 browser:
 	@bash devstack/install-chromium.sh
+
+libfaketime:
+	@bash devstack/install-libfaketime.sh
 
 screenshots: setup browser ## Photograph every page into docs/screenshots
 	@$(BIN)/python -m tests.web.screenshots

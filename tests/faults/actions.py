@@ -20,7 +20,7 @@ import requests
 from core.broker import topology
 from devstack.process import DevstackError, Program
 from devstack.servers import start_together
-from tests.faults import impostor
+from tests.faults import clock, impostor, refusals
 from tests.faults.plan import EVERYTHING, SERVICES, Fault
 from tests.faults.suite import Suite
 from tests.proxy import Proxy
@@ -78,7 +78,7 @@ class Faults:
     asked: Counter[str] = field(default_factory=Counter)
     # How long each service took at most from SIGTERM to its end.
     stops: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    _impostors: dict[str, int] = field(default_factory=impostor.start)
+    _impostors: dict[str, int] = field(default_factory=lambda: impostor.start() | refusals.start())
     _locks: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
 
     def run(self, plan: list[Fault]) -> None:
@@ -191,12 +191,21 @@ class Faults:
 
     @contextmanager
     def _impostor(self, fault: Fault) -> Iterator[None]:
-        """Let another server answer in the registry's place."""
+        """Let another server answer in the true one's place."""
         door = self.suite.network.doors[fault.target]
-        registry = door.target
+        server = door.target
         door.lead_to(self._impostors[fault.kind])
         yield
-        door.lead_to(registry)
+        door.lead_to(server)
+
+    @contextmanager
+    def _misled(self, fault: Fault) -> Iterator[None]:
+        """Put a clock wrong; it is set right afterwards, which is a jump, too."""
+        if clock.LIBRARY is None:
+            raise DevstackError("left out: libfaketime is missing")
+        self.suite.clock.jump(clock.JUMPS[fault.kind])
+        yield
+        self.suite.clock.jump(clock.RIGHT)
 
     @contextmanager
     def _queue_deleted(self, _fault: Fault) -> Iterator[None]:
@@ -263,7 +272,8 @@ ACTIONS: dict[str, Callable[[Faults, Fault], AbstractContextManager[None]]] = {
     "mute": lambda faults, fault: faults._line(fault, Proxy.mute),
     "delay": lambda faults, fault: faults._line(fault, _delay),
     "last_words": lambda faults, fault: faults._line(fault, _silence),
-    **dict.fromkeys(impostor.ANSWERS, Faults._impostor),
+    **dict.fromkeys([*impostor.ANSWERS, *refusals.REFUSALS], Faults._impostor),
+    **dict.fromkeys(clock.JUMPS, Faults._misled),
     "slow": lambda faults, _: faults._registry(delay_ms=SLOW_MS),
     "fail": lambda faults, _: faults._registry(status=500),
     "refuse": lambda faults, _: faults._registry(status=429),

@@ -19,7 +19,15 @@ from tests.faults.actions import GARBAGE, Faults, Happened
 from tests.faults.load import Load
 from tests.faults.network import SIDES, line
 from tests.faults.plan import EVERYTHING
-from tests.faults.questions import ATTEMPTS, FIGURES, NOT_UNDERSTOOD, UNFINISHED, WRONG
+from tests.faults.questions import (
+    ATTEMPTS,
+    FIGURES,
+    GIVEN_UP,
+    NOT_UNDERSTOOD,
+    UNFINISHED,
+    WRONG,
+)
+from tests.faults.refusals import REASONS, REFUSALS, UNWANTED
 from tests.faults.suite import Suite
 from tests.queues import take
 from worker.mailer import NOTE_MAILS
@@ -36,6 +44,8 @@ IN_FLIGHT = {
     **{("kill", name): ("mailer", NOTE_MAILS) for name in ("mailer", "mailer-2")},
     **{("stop", name): ("mailer", NOTE_MAILS) for name in ("mailer", "mailer-2")},
     **{("cut", line("smtp", side)): ("network", 1) for side in SIDES},
+    # The line to the true server breaks when another takes its place.
+    **{(kind, line("smtp", side)): ("network", 1) for kind in REFUSALS for side in SIDES},
     # Each of its mails comes again, until it ends.
     **{("last_words", line("smtp", side)): ("network", 1000) for side in SIDES},
 }
@@ -77,6 +87,7 @@ def check(suite: Suite, load: Load, faults: Faults) -> Verdict:
     _check_accepted(suite, load, verdict)
     _check_rubbish(suite, faults, verdict)
     _check_source(suite, faults, verdict)
+    _check_given_up(suite, verdict)
     _check_mails(suite, faults, verdict)
     _check_queues(suite, verdict)
     verdict.require("processes that ended by themselves", faults.died)
@@ -125,16 +136,32 @@ def _check_source(suite: Suite, faults: Faults, verdict: Verdict) -> None:
     verdict.require("questions that nobody had", sorted(asked.keys() - attempts.keys()))
 
 
+def _check_given_up(suite: Suite, verdict: Verdict) -> None:
+    """Excuse mails that the plan let the server refuse for good, if the ledger says just why."""
+    found = _rows(suite, GIVEN_UP)
+    verdict.figures["mails refused for good"] = len(found)
+    unexplained = [
+        f"{key}: {why}"
+        for key, recipient, why in found
+        if recipient != UNWANTED or why not in REASONS
+    ]
+    verdict.require("mails given up that the plan does not explain", unexplained)
+
+
 def _check_mails(suite: Suite, faults: Faults, verdict: Verdict) -> None:
-    """Compare the inbox with the ledger; a mail that came twice needs an excuse."""
+    """Compare the inbox with the ledger.
+
+    A mail that came twice, or came and was then given up, needs an excuse.
+    """
     came = _arrivals(suite)
-    keys = {row[0] for row in _rows(suite, "SELECT key FROM mail WHERE sent_at IS NOT NULL")}
-    verdict.require("mails missing in the inbox", sorted(keys - came.keys()))
-    verdict.require("mails in the inbox that the ledger does not know", sorted(came.keys() - keys))
+    sent = dict(_rows(suite, "SELECT key, sent_at IS NOT NULL FROM mail"))
+    missing = [key for key, was_sent in sent.items() if was_sent and key not in came]
+    verdict.require("mails missing in the inbox", sorted(missing))
+    verdict.require("mails in the inbox that the ledger does not know", sorted(came.keys() - sent))
     excuses: Counter[str] = Counter()
     used: Counter[int] = Counter()
     for key, moments in came.items():
-        for moment in sorted(moments)[:-1]:
+        for moment in sorted(moments)[: len(moments) - sent.get(key, False)]:
             excuse = _excuse(moment, faults.happened, used)
             excuses[excuse or "none"] += 1
             if excuse is None:
@@ -171,8 +198,8 @@ def _excuse(moment: float, happened: list[Happened], used: Counter[int]) -> str 
 
 
 def _over(one: Happened) -> float:
-    """Return when a fault can hide nothing more: a death when it has come to pass."""
-    return one.come if one.fault.kind in {"kill", "stop"} else one.ended
+    """Return when a fault can hide nothing more: a death, or another server, when it is there."""
+    return one.come if one.fault.kind in {"kill", "stop", *REFUSALS} else one.ended
 
 
 def _check_queues(suite: Suite, verdict: Verdict) -> None:

@@ -6,12 +6,13 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
 
 from devstack.registry import reserved
+from tests.faults.refusals import UNWANTED
 from tests.faults.suite import Suite
 from tests.people import Person, cnpj, cpf
 
@@ -24,6 +25,8 @@ CREATED = 201
 # One in so many asks for a CNPJ that the source does not serve: errors, each final at once.
 TROUBLE_EVERY = 40
 TROUBLES = (reserved.CAPTCHA, reserved.OTHER_LAYOUT)
+# One in so many is for later: halfway between its sending and the end of the load.
+LATER_EVERY = 10
 
 
 @dataclass
@@ -45,19 +48,23 @@ class Load:
     def run(self, tokens: list[str], jobs: int, seconds: float) -> None:
         """Send that many jobs, spread evenly over so many seconds."""
         began = time.monotonic()
-        bodies = [self._job(number) for number in range(jobs)]
+        moments = [seconds * number / jobs for number in range(jobs)]
+        bodies = [
+            self._job(number, (moment + seconds) / 2 if number % LATER_EVERY == 0 else 0.0)
+            for number, moment in enumerate(moments)
+        ]
         with ThreadPoolExecutor(SENDERS) as pool:
             for number, body in enumerate(bodies):
-                time.sleep(max(0.0, began + seconds * number / jobs - time.monotonic()))
+                time.sleep(max(0.0, began + moments[number] - time.monotonic()))
                 pool.submit(self._send, tokens[number % PEOPLE], f"key-{number}", body)
 
-    def _job(self, number: int) -> dict[str, Any]:
+    def _job(self, number: int, due_in: float) -> dict[str, Any]:
         trouble = number % TROUBLE_EVERY == TROUBLE_EVERY - 1
         return {
             "title": f"Consulta {number}",
             "description": "Sob falhas",
             "cpf_cnpj": self.chance.choice(TROUBLES) if trouble else cnpj(10_000_000 + number),
-            "date": datetime.now(UTC).isoformat(),
+            "date": (datetime.now(UTC) + timedelta(seconds=due_in)).isoformat(),
             "priority": self.chance.randrange(6),
         }
 
@@ -105,7 +112,7 @@ class Load:
 def _person(number: int) -> Person:
     return Person(
         f"Pessoa Número {number}",
-        f"pessoa{number}@empresa.example",
+        f"pessoa{number}@empresa.example" if number else UNWANTED,
         cpf(300_000_000 + number),
         "1980-01-01",
         "sob-falhas-nada-se-perde-1",

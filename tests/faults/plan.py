@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from tests.faults.clock import JUMPS
 from tests.faults.impostor import ANSWERS
 from tests.faults.network import LINES, SIDES, line
+from tests.faults.refusals import REFUSALS
 
 SERVICES = (
     *("users", "agendador", "agendador-2", "dispatcher", "dispatcher-2"),
     *("worker", "worker-2", "mailer", "mailer-2"),
 )
+# The one whose clock is put wrong.
+MISLED = "dispatcher-2"
 # All of them at once.
 EVERYTHING = "everything"
 # Each kind of fault with what it can happen to. `kill` is SIGKILL, `stop` the orderly signal (a
@@ -28,10 +32,12 @@ CHOICES = (
     *((kind, name) for kind in ("cut", "delay", "mute") for name in LINES),
     *((kind, line("registry", side)) for kind in ANSWERS for side in SIDES),
     *(("last_words", line("smtp", side)) for side in SIDES),
+    *((kind, line("smtp", side)) for kind in REFUSALS for side in SIDES),
+    *((kind, MISLED) for kind in JUMPS),
     *(("disk", "rabbitmq"), ("stop", EVERYTHING)),
 )
 # Those after which the suite is quiet again within half a minute: no lease, no circuit breaker
-# and no put-off mail has to be waited for.
+# and no mail that was put off twice has to be waited for.
 QUICK = (
     *(("kill", name) for name in SERVICES if not name.startswith("mailer")),
     *(("stop", name) for name in SERVICES),
@@ -42,6 +48,8 @@ QUICK = (
     *(("repeat", "rabbitmq"), ("garbage", "rabbitmq"), ("slow", "registry")),
     *(("cut", line(server)) for server in ("postgres", "rabbitmq", "mongo")),
     *(("delay", line(server)) for server in ("postgres", "rabbitmq")),
+    *((kind, line("smtp")) for kind in REFUSALS),
+    *((kind, MISLED) for kind in JUMPS),
 )
 SHORTEST_SECONDS = 0.2
 LONGEST_SECONDS = 5.0

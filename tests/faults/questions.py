@@ -16,6 +16,9 @@ WRONG = {
         GROUP BY job.id HAVING count(run.id) <> 1""",
     "jobs whose state is not their run's": """
         SELECT job.id FROM job JOIN run ON run.job_id = job.id WHERE run.status <> job.status""",
+    "runs made or begun before their job was due": """
+        SELECT run.id FROM run JOIN job ON job.id = run.job_id
+        WHERE least(run.created, run.queued_at, run.started_at) < job.date""",
     "processed runs without exactly one result": """
         SELECT run.id FROM run LEFT JOIN result ON result.run_id = run.id
         WHERE run.status = 'processed' GROUP BY run.id HAVING count(result.id) <> 1""",
@@ -31,7 +34,7 @@ WRONG = {
     "ended runs without exactly one end mail": """
         SELECT run.id FROM run LEFT JOIN mail ON mail.key = 'run:' || run.id || ':finished'
         WHERE run.finished_at IS NOT NULL AND mail.id IS NULL""",
-    "mails that were not sent": "SELECT key FROM mail WHERE sent_at IS NULL",
+    "mails not final": "SELECT key FROM mail WHERE sent_at IS NULL AND failed_at IS NULL",
     "mails of no run": """
         SELECT key FROM mail WHERE kind <> 'summary'
             AND split_part(key, ':', 2) NOT IN (SELECT id::text FROM run)""",
@@ -50,19 +53,24 @@ NOT_UNDERSTOOD = """
     FROM run JOIN job ON job.id = run.job_id
     WHERE run.error_code = 'layout_changed' AND job.cpf_cnpj NOT LIKE '9999%'
 """
+# These may, if the plan let the mail server refuse them for good.
+GIVEN_UP = "SELECT key, recipient, last_error FROM mail WHERE failed_at IS NOT NULL"
 ATTEMPTS = """
     SELECT job.cpf_cnpj, sum(run.attempt)::int FROM run JOIN job ON job.id = run.job_id GROUP BY 1
 """
 FIGURES = {
     "jobs": "SELECT count(*) FROM job",
+    "sent before they were due": "SELECT count(*) FROM job WHERE created < date",
     "processed": "SELECT count(*) FROM job WHERE status = 'processed'",
     "error": "SELECT count(*) FROM job WHERE status = 'error'",
     "exhausted": "SELECT count(*) FROM run WHERE error_code = 'attempts_exhausted'",
     "results": "SELECT count(*) FROM result",
     "runs claimed more than once": "SELECT count(*) FROM run WHERE attempt > 1",
+    "mails tried more than once": "SELECT count(*) FROM mail WHERE attempts > 1",
     "longest wait of a mail (s)": """
         SELECT coalesce(max(extract(epoch FROM sent_at - created))::int, 0) FROM mail""",
     "longest way of a job (s)": """
-        SELECT coalesce(max(extract(epoch FROM run.finished_at - job.created))::int, 0)
+        SELECT coalesce(max(extract(
+            epoch FROM run.finished_at - greatest(job.created, job.date)))::int, 0)
         FROM run JOIN job ON job.id = run.job_id""",
 }

@@ -15,7 +15,9 @@ from devstack.services import _require_heartbeat
 from devstack.stack import PUBLIC_PORTS, Stack
 from tests.clients import Broker, Registry
 from tests.faults import network
+from tests.faults.clock import RIGHT, Clock
 from tests.faults.network import SECOND, Network
+from tests.faults.plan import MISLED
 
 NOT_NEEDED = ("web", "cronjob")
 SERVERS = ("postgres", "mongo", "epmd", "rabbitmq", "inbox", "registry")
@@ -40,6 +42,7 @@ class Suite:
         first = {n: p for n, p in self.stack.programs().items() if n not in NOT_NEEDED}
         second = {f"{name}{SECOND}": self._second(first[name]) for name in TWICE}
         every = {**first, SECOND_API: self._second_api(first["agendador"]), **second}
+        every[MISLED] = self.clock.lead(every[MISLED])
         return {
             name: program if name in SERVERS else self.network.lead(program)
             for name, program in every.items()
@@ -49,6 +52,11 @@ class Suite:
     def network(self) -> Network:
         """The lines between the processes and the servers."""
         return network.between(self.stack)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the one dispatcher that does not live by the machine's."""
+        return Clock(self.home.resolve() / "run" / "clock")
 
     @property
     def apis(self) -> tuple[str, str]:
@@ -73,6 +81,7 @@ class Suite:
     def up(self) -> None:
         """Start everything and wait until it is ready."""
         self.stack.up(without=[service.name for service in services.SERVICES])
+        self.clock.jump(RIGHT)
         start_together(self.programs.values())
 
     def control(self, *arguments: str) -> str:
