@@ -2,6 +2,7 @@ import io
 import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -233,12 +234,6 @@ def repacked(part: str, content: bytes, method: int = zipfile.ZIP_DEFLATED) -> b
     return saved.getvalue()
 
 
-def broken_lzma() -> bytes:
-    packed = repacked(SHEET, b"<worksheet/>", zipfile.ZIP_LZMA)
-    # The first part's data begins after its header and its name.
-    return packed[:80] + bytes(20) + packed[100:]
-
-
 HOSTILE: dict[str, Callable[[], str | bytes]] = {
     "empty": lambda: "",
     "blank": lambda: "\n\n",
@@ -255,7 +250,7 @@ HOSTILE: dict[str, Callable[[], str | bytes]] = {
         "xl/styles.xml", b"<styleSheet><cellXfs>" + b"<xf/>" * 600_000 + b"</cellXfs></styleSheet>"
     ),
     "a part that is no XML": lambda: repacked("xl/styles.xml", b"<a><b>"),
-    "a broken part in LZMA": broken_lzma,
+    "packed in LZMA": lambda: repacked("", b"", zipfile.ZIP_LZMA),
 }
 
 
@@ -317,3 +312,20 @@ def test_there_is_a_limit_of_open_jobs_and_of_imports(
     assert again.status_code == 429
     assert int(again.headers["Retry-After"]) > 0
     assert count(ledger, "job") == 3
+
+
+def test_imports_sent_at_once_are_made_one_after_the_other(
+    make_app: Callable[..., APIFlask], users: Users, ledger: Engine
+) -> None:
+    app, token = make_app(MAX_IMPORTS_PER_HOUR="2"), users.token(MARIA)
+    rows = [f"{cnpj(1)};Padaria {number}" for number in range(400)]
+
+    def sent(lines: list[str]) -> int:
+        table = "\n".join(["cnpj;titulo", *lines])
+        return int(send(Caller(app.test_client(), token), table).status_code)
+
+    with ThreadPoolExecutor() as pool:
+        answers = sorted(pool.map(sent, [rows, rows[::-1]] * 2))
+
+    assert answers == [200, 201, 429, 429]
+    assert count(ledger, "job") == len(rows)
