@@ -23,7 +23,6 @@ REPEATS = 15
 DUE = 100
 AGEING = timedelta(minutes=30)
 PER_PAGE = 20
-DEEP = 500
 WORKERS = (1, 2, 3, 4)
 SLOTS = (1, 4, 16, 64)
 WORKER_JOBS = 1_000
