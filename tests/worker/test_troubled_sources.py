@@ -19,7 +19,8 @@ from tests.world import World
 SLOW_MACHINE_SECONDS = 60.0
 END_SECONDS = 30.0
 WORKERS = 2
-JOBS = 20
+# More than the workers have slots: those already on their way may still ask when the breaker opens.
+JOBS = 60
 DISPATCHER = ("-m", "flask", "--app", "agendador.app", "dispatch")
 WORKER = ("-m", "worker", "lookups")
 
