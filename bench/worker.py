@@ -16,7 +16,7 @@ JOBS = 1_000
 # What we ship.
 SLOTS = LookupSettings.model_fields["lookup_slots"].default
 TARGET = 3.0
-SLOW_JOBS = 600
+SLOW_JOBS = 400
 SLOW_SECONDS = 0.2
 SLOW_SLOTS = 64
 SLOW_TARGET = 1.5
