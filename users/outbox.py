@@ -33,6 +33,8 @@ KEPT_FOR = {
 }
 # Longer than one takes at most, so that no two threads send it.
 LEASE = timedelta(minutes=2)
+# What a call may take that began with a token's last second, and clocks may differ.
+SPARE = timedelta(minutes=1)
 LONGEST_PAUSE_SECONDS = 60
 POLL_SECONDS = 5.0
 PERMANENT = 500
@@ -61,7 +63,10 @@ class Outbox:
         self.wake()
 
     def put_erased(self, account_id: str) -> None:
-        """Have the jobs of an account ended as soon as it is gone; `wake` says that it is."""
+        """Have the jobs of an account ended as soon as it is gone; `wake` says that it is.
+
+        They are ended once more when its last token has expired, which may have made some since.
+        """
         self._put(ACCOUNT_ERASED, {"account_id": account_id})
 
     def wake(self) -> None:
@@ -105,12 +110,18 @@ class Outbox:
         mail = self._store.claim_mail(now, now + LEASE)
         if mail is None:
             return False
-        if self._is_done(mail):
-            self._store.delete_mail(mail["_id"])
-        else:
+        if not self._is_done(mail):
             pause = timedelta(seconds=min(2 ** mail["attempts"], LONGEST_PAUSE_SECONDS))
             self._store.postpone_mail(mail["_id"], utc_now() + pause)
+        elif mail["kind"] == ACCOUNT_ERASED and not mail.get("told"):
+            self._store.repeat_mail(mail["_id"], utc_now() + self._tokens_live())
+        else:
+            self._store.delete_mail(mail["_id"])
         return True
+
+    def _tokens_live(self) -> timedelta:
+        """Return after how long no token of an account that is gone can have made another job."""
+        return timedelta(minutes=self._settings.access_token_minutes) + SPARE
 
     def _is_done(self, mail: Document) -> bool:
         """Send one; tells whether there is nothing left to do for it."""

@@ -202,6 +202,10 @@ class Store:
         """Give a claimed mail back, to be tried again later."""
         self._mails.update_one({"_id": mail_id}, {"$set": {"next_attempt_at": until}})
 
+    def repeat_mail(self, mail_id: ObjectId, at: datetime) -> None:
+        """Have a claimed mail that was sent, for the first time (`told`), sent again then."""
+        self._mails.update_one({"_id": mail_id}, {"$set": {"next_attempt_at": at, "told": True}})
+
     def delete_mail(self, mail_id: ObjectId) -> None:
         """Remove a mail that was sent, or never will be."""
         self._mails.delete_one({"_id": mail_id})

@@ -17,6 +17,7 @@ from tests.users.conftest import Client, MakeApp, SignedIn, log_in, sign_up
 from tests.waiting import wait_until
 from users.outbox import Outbox
 from users.services import Services
+from users.settings import UsersSettings
 
 Mongo = Database[dict[str, Any]]
 LONGEST_PAUSE = timedelta(seconds=61)
@@ -84,9 +85,13 @@ def wait_until_told(client: Client, database: Mongo) -> None:
 
     def done() -> bool:
         _end_pauses(client, database)
-        return waits(database) is None
+        return is_told(database)
 
     wait_until(done)
+
+
+def is_told(database: Mongo) -> bool:
+    return bool((waits(database) or {}).get("told"))
 
 
 def _end_pauses(client: Client, database: Mongo) -> None:
@@ -98,11 +103,11 @@ def _end_pauses(client: Client, database: Mongo) -> None:
     outbox(client).wake()
 
 
-def test_the_agendador_is_told_once_in_the_name_of_who_left(
+def test_the_agendador_is_told_in_the_name_of_who_left(
     maria: SignedIn, agendador: Agendador, database: Mongo
 ) -> None:
     assert maria.call("DELETE", "/me").status_code == 200
-    wait_until(lambda: waits(database) is None)
+    wait_until(lambda: is_told(database))
 
     ((method, path, header),) = agendador.asked
     assert (method, path) == ("DELETE", "/me")
@@ -113,6 +118,25 @@ def test_the_agendador_is_told_once_in_the_name_of_who_left(
     assert said["sub"] == maria.id
     assert (said["email"], said["type"], said["group"]) == ("", "access", "users")
     assert said["exp"] - said["iat"] <= 300
+
+
+def test_it_is_told_again_when_the_last_token_has_expired_and_then_no_more(
+    maria: SignedIn, agendador: Agendador, database: Mongo
+) -> None:
+    maria.call("DELETE", "/me")
+    gone_at = utc_now()
+    wait_until(lambda: is_told(database))
+    kept = waits(database)
+    assert kept is not None
+    token_minutes = UsersSettings.model_fields["access_token_minutes"].default
+    assert kept["next_attempt_at"] > gone_at + timedelta(minutes=token_minutes)
+    assert len(agendador.asked) == 1
+
+    database["mails"].update_many({}, {"$set": {"next_attempt_at": utc_now()}})
+    outbox(maria.client).wake()
+    wait_until(lambda: waits(database) is None)
+
+    assert [path for _, path, _ in agendador.asked] == ["/me", "/me"]
 
 
 @pytest.mark.parametrize("status", [401, 503, 307])
