@@ -94,7 +94,7 @@ def import_jobs() -> Response:
     except TableError as exc:
         return errors.refuse_payload({"file": [str(exc)]})
     with db.engine.begin() as connection:
-        imports.take_turn(connection, caller().user_id)
+        people.take_turn(connection, caller().user_id)
         limits.check_imports(connection)
         data = _make(connection, rows)
         if data["created"]:

@@ -87,11 +87,7 @@ def create_job(json_data: JobIn, headers_data: IdempotencyHeader) -> Response:
         request_id=web.request_id(),
     )
     try:
-        with single() as connection:
-            max_open = limits.open_jobs().limit_for_one_more(connection, who.user_id)
-            job, is_new = people.create_job_within(connection, new, max_open)
-    except people.TooManyOpenError:
-        raise limits.too_many_open() from None
+        job, is_new = _make(new)
     except errors.DATABASE_ERRORS as exc:
         if not errors.is_away(exc):
             raise
@@ -212,6 +208,18 @@ def list_runs(job_id: int, query_data: ListQuery) -> Response:
         _show(connection, job_id)
         rows = queries.list_runs(connection, job_id, query_data.page, query_data.per_page)
     return web.answer("runs", "Histórico da consulta.", [shown(RunOut, row) for row in rows])
+
+
+def _make(new: people.NewJob) -> tuple[Row[Any], bool]:
+    if limits.open_jobs().is_far(new.creator_id):
+        with single() as connection:
+            return people.create_job(connection, new)
+    with db.engine.begin() as connection:
+        people.take_turn(connection, new.creator_id)
+        job, is_new = people.create_job(connection, new)
+        if is_new:
+            limits.check_open_jobs(connection)
+        return job, is_new
 
 
 def _let_mails_follow(connection: Connection, jobs: Sequence[Row[Any]]) -> None:

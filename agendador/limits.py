@@ -1,8 +1,6 @@
 """What one user may have and do."""
 
 import threading
-import time
-from dataclasses import dataclass
 
 from apiflask import HTTPError
 from flask import current_app
@@ -18,55 +16,43 @@ TOO_MANY = 429
 HOUR = 3_600
 # Pages that one user gave and that no worker has read yet; each may be large.
 MAX_UNREAD_PAGES = 50
-# How long it is remembered how many jobs somebody has open, and of how many people.
-COUNT_SECONDS = 60.0
+# How many jobs of a user a process makes before it counts again, and how many users it remembers.
+UNCOUNTED = 100
 MAX_REMEMBERED = 10_000
 OPEN_JOBS = "open_jobs"
 
 
-@dataclass
-class _Known:
-    count: int
-    until: float
-
-
 class OpenJobs:
-    """How many jobs of each user are open, remembered so that few jobs more cost no counting.
+    """Who may have how many open jobs, held without counting them for each new one.
 
-    Who has less than half of the limit is counted once in COUNT_SECONDS; until the next time only
-    what this process makes is added. So with one process the limit holds exactly. Each further one
-    may see `limit` / 2 of a user's jobs too few for that long.
+    A process that has counted a user's jobs, and found 2 × UNCOUNTED or more missing to the limit,
+    makes the next UNCOUNTED of them without counting. All others are counted, imports as a whole,
+    one at a time whichever process makes them. So one process holds the limit exactly, and each
+    further one adds UNCOUNTED jobs at most; an import at the same moment, what is on its way then.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._far = limit // 2
-        self._known: dict[str, _Known] = {}
+        self._uncounted: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def limit_for_one_more(self, connection: Connection, user_id: str) -> int | None:
-        """Note a job about to be made; return the limit to hold it to, None when it is far away."""
-        count = self._one_more(user_id)
-        if count is None:
-            count = queries.count_open_jobs(connection, user_id, self._far)
-            self.note(user_id, count + 1)
-        return None if count < self._far else self.limit
+    def is_far(self, user_id: str) -> bool:
+        """Tell whether a user's next job, about to be made, need not be counted."""
+        with self._lock:
+            left = self._uncounted.get(user_id, 0)
+            if left > 0:
+                self._uncounted[user_id] = left - 1
+            return left > 0
 
     def note(self, user_id: str, count: int) -> None:
-        """Remember how many jobs of a user are open, just counted."""
+        """Remember how many jobs of a user are open, just counted while nobody else counts them."""
         with self._lock:
-            self._known.pop(user_id, None)
-            while len(self._known) >= MAX_REMEMBERED:
-                del self._known[next(iter(self._known))]
-            self._known[user_id] = _Known(count, time.monotonic() + COUNT_SECONDS)
-
-    def _one_more(self, user_id: str) -> int | None:
-        with self._lock:
-            known = self._known.get(user_id)
-            if known is None or known.until <= time.monotonic():
-                return None
-            known.count += 1
-            return known.count - 1
+            self._uncounted.pop(user_id, None)
+            if count + 2 * UNCOUNTED > self.limit:
+                return
+            while len(self._uncounted) >= MAX_REMEMBERED:
+                del self._uncounted[next(iter(self._uncounted))]
+            self._uncounted[user_id] = UNCOUNTED
 
 
 def open_jobs() -> OpenJobs:
@@ -75,25 +61,21 @@ def open_jobs() -> OpenJobs:
     return known
 
 
-def too_many_open() -> HTTPError:
-    """Return the refusal (409) of a job too many."""
-    return web.stop(
-        CONFLICT,
-        f"O limite é de {open_jobs().limit} consultas em aberto, e este pedido passa dele. "
-        "Espere algumas terminarem, ou cancele as que não precisa.",
-    )
-
-
 def check_open_jobs(connection: Connection) -> None:
-    """Raise the refusal of jobs just made, if with them too many have not ended.
+    """Raise the refusal (409) of jobs just made, if with them too many have not ended.
 
-    The caller's transaction must end with it, so that nothing of the request is kept.
+    It must be the caller's turn (`people.take_turn`), and the transaction must end with the
+    refusal, so that nothing of the request is kept.
     """
     known, user_id = open_jobs(), caller().user_id
     count = queries.count_open_jobs(connection, user_id, known.limit + 1)
     known.note(user_id, count)
     if count > known.limit:
-        raise too_many_open()
+        raise web.stop(
+            CONFLICT,
+            f"O limite é de {known.limit} consultas em aberto, e este pedido passa dele. "
+            "Espere algumas terminarem, ou cancele as que não precisa.",
+        )
 
 
 def check_imports(connection: Connection) -> None:

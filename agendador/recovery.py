@@ -181,15 +181,15 @@ def _make_good(event: Event, ledger: Engine) -> str:
 
 def _make_job(event: Event, ledger: Engine) -> str:
     try:
-        job = dict((event.body or {})["job"])
-        job["date"] = datetime.fromisoformat(job["date"])
-        job["idempotency_key"] = job.get("idempotency_key") or event.id
-        new = people.NewJob(**job)
+        asked = dict((event.body or {})["job"])
+        asked["date"] = datetime.fromisoformat(asked["date"])
+        asked["idempotency_key"] = asked.get("idempotency_key") or event.id
+        new = people.NewJob(**asked)
     except (KeyError, TypeError, ValueError):
         raise RecoveryError("O evento não contém uma consulta completa.") from None
     with ledger.begin() as connection:
-        job_id, is_new = people.create_job(connection, new)
-    return f"Consulta {job_id} criada." if is_new else f"A consulta {job_id} já tinha sido criada."
+        job, is_new = people.create_job(connection, new)
+    return f"Consulta {job.id} criada." if is_new else f"A consulta {job.id} já tinha sido criada."
 
 
 def _run_again(event: Event, ledger: Engine) -> str:

@@ -88,8 +88,8 @@ def _ours(scene: Scene, stage: Stage, ids: range, pause: float) -> Delays:
     for number in ids:
         new = _new_job(number)
         with ledger.begin() as connection:
-            job_id, _ = people.create_job(connection, new)
-        made[job_id] = time.time()
+            job, _ = people.create_job(connection, new)
+        made[job.id] = time.time()
         time.sleep(pause)
     ledger.dispose()
     _wait_for_mails(stage, len(ids))

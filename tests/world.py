@@ -46,8 +46,8 @@ class World:
             "creator_email": f"{user}@example.org",
         }
         with self.engine.begin() as connection:
-            job_id, _ = people.create_job(connection, NewJob(**(usual | fields)))
-        return job_id
+            job, _ = people.create_job(connection, NewJob(**(usual | fields)))
+        return int(job.id)
 
     def take_due(self, window: int = WINDOW, ageing: timedelta = AGEING) -> Sequence[Row[Any]]:
         with self.engine.begin() as connection:

@@ -471,18 +471,3 @@ def test_a_job_that_the_database_could_not_take_is_kept(
     assert kept["date"] == "2031-03-01T12:00:00+00:00"
     assert kept["creator_email"] == MARIA.email
     assert not re.search(r"Bearer|eyJ", str(event))
-
-
-def test_one_open_job_too_many_is_refused_and_an_ended_one_makes_room(
-    make_app: Callable[..., APIFlask], users: Users, ledger: Engine
-) -> None:
-    maria = Caller(make_app(MAX_OPEN_JOBS="6").test_client(), users.token(MARIA))
-    first, *_ = [made(maria) for _ in range(6)]
-
-    refused = maria.post("/jobs", json=job())
-    assert refused.status_code == 409
-    assert "limite é de 6" in refused.json["message"]
-    assert count(ledger, "job") == 6
-    assert maria.post(f"/job/{first['id']}/cancel").status_code == 200
-    made(maria)
-    assert maria.post("/jobs", json=job()).status_code == 409

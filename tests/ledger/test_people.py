@@ -28,7 +28,8 @@ def make(world: World, key: str | None, user: str = "maria") -> tuple[int, bool]
         idempotency_key=key,
     )
     with world.engine.begin() as connection:
-        return people.create_job(connection, new)
+        job, is_new = people.create_job(connection, new)
+    return job.id, is_new
 
 
 def test_a_job_of_the_future_is_due_at_its_date(world: World) -> None:

@@ -32,8 +32,6 @@ _CREATE_MANY = text(f"""
     FROM job JOIN asked USING (creator_id, idempotency_key)
 """)
 
-_TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended('import:' || :creator_id, 0))")
-
 _NOTE_IMPORT = text("""
     INSERT INTO job_import (creator_id, lines) VALUES (:creator_id, :lines) RETURNING id
 """)
@@ -55,17 +53,9 @@ def create_jobs(connection: Connection, new: Sequence[NewJob]) -> dict[str, tupl
     for job in new:
         # Somebody sent the same at the same time: the statement's snapshot shows it not yet.
         if job.idempotency_key not in found:
-            found[job.idempotency_key] = create_job(connection, job)
+            made_meanwhile, is_new = create_job(connection, job)
+            found[job.idempotency_key] = made_meanwhile.id, is_new
     return found
-
-
-def take_turn(connection: Connection, creator_id: str) -> None:
-    """Wait until no other import of this user is under way; the turn ends with the transaction.
-
-    So each sees what those before it made, and two tables with the same rows in another order do
-    not wait for one another.
-    """
-    connection.execute(_TAKE_TURN, {"creator_id": creator_id})
 
 
 def note_import(connection: Connection, creator_id: str, lines: int) -> int:

@@ -37,10 +37,6 @@ class NoOccurrenceError(TransitionError):
     """The recurrence has no occurrence at or after the job's date."""
 
 
-class TooManyOpenError(TransitionError):
-    """As many of the creator's jobs as one may have open have not ended yet."""
-
-
 @dataclass(frozen=True)
 class NewJob:
     """A job as somebody asked for it; `date` is aware, `cpf_cnpj` has 14 characters."""
@@ -60,19 +56,17 @@ class NewJob:
 
 _SHOWN = ", ".join(JOB_FIELDS)
 
+_TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended('jobs:' || :creator_id, 0))")
+
 # One statement, so that it needs no transaction around it.
 _CREATE = text(f"""
-    WITH open AS (
-        SELECT FROM job WHERE creator_id = :creator_id
-        AND status IN ('created', 'queued', 'processing') LIMIT :max_open
-    ), made AS (
+    WITH made AS (
         INSERT INTO job (title, description, cpf_cnpj, date, priority, status, recurrence,
                          next_run_at, creator_id, creator_email, idempotency_key, request_id,
                          import_id)
-        SELECT :title, :description, :cpf_cnpj, :date, :priority, 'created', :recurrence,
-               greatest(:date, now()), :creator_id, :creator_email, :idempotency_key, :request_id,
-               :import_id
-        WHERE :max_open IS NULL OR (SELECT count(*) FROM open) < :max_open
+        VALUES (:title, :description, :cpf_cnpj, :date, :priority, 'created', :recurrence,
+                greatest(:date, now()), :creator_id, :creator_email, :idempotency_key, :request_id,
+                :import_id)
         ON CONFLICT (creator_id, idempotency_key) DO NOTHING
         RETURNING {_SHOWN}
     )
@@ -160,29 +154,30 @@ def move_mails(connection: Connection, creator_id: str, email: str) -> None:
     connection.execute(_MOVE_MAILS, {"creator_id": creator_id, "email": email})
 
 
-def create_job(connection: Connection, new: NewJob) -> tuple[int, bool]:
-    """Insert a job and return its id and whether it is new; see `create_job_within`."""
-    job, is_new = create_job_within(connection, new, max_open=None)
-    return job.id, is_new
+def take_turn(connection: Connection, creator_id: str) -> None:
+    """Wait until nobody else has the turn of this user; it ends with the transaction.
+
+    Who counts what the user has takes it, so that each sees what those before it made; and imports,
+    so that two tables with the same rows in another order do not wait for one another.
+    """
+    connection.execute(_TAKE_TURN, {"creator_id": creator_id})
 
 
-def create_job_within(
-    connection: Connection, new: NewJob, max_open: int | None
-) -> tuple[Row[Any], bool]:
+def create_job(connection: Connection, new: NewJob) -> tuple[Row[Any], bool]:
     """Insert a job and return its JOB_FIELDS and whether it is new.
 
     A job that the same creator made with the same idempotency key is found instead of made twice.
     A date that has passed makes the job due now, after those that are due already; a recurring
-    job's becomes its first occurrence. Raises NoOccurrenceError, and TooManyOpenError when so many
-    jobs of the creator have not ended already.
+    job's becomes its first occurrence. Raises NoOccurrenceError.
     """
-    values = {**vars(new), "date": first_date(new.recurrence, new.date), "max_open": max_open}
+    values = {**vars(new), "date": first_date(new.recurrence, new.date)}
     made = connection.execute(_CREATE, values).first()
     if made is not None:
         return made, True
     found = connection.execute(_FIND_BY_KEY, values).first()
     if found is None:
-        raise TooManyOpenError
+        # It has been deleted meanwhile.
+        return create_job(connection, new)
     return found, False
 
 
