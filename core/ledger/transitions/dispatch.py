@@ -47,9 +47,10 @@ _TAKE_DUE = Prepared(
         FROM run CROSS JOIN LATERAL ({_JOB_OF_RUN}) AS job
         WHERE status IN ('created', 'queued') AND next_attempt_at IS NULL
     ), room AS MATERIALIZED (
-        SELECT level, :window - (
-            SELECT count(*) FROM outstanding WHERE outstanding.level >= room.level) AS free
-        FROM generate_series(0, {MAX_PRIORITY}) AS room(level)
+        SELECT level, :window - sum(coalesce(runs, 0)) OVER (ORDER BY level DESC) AS free
+        FROM generate_series(0, {MAX_PRIORITY}) AS level
+        LEFT JOIN (SELECT level, count(*) AS runs FROM outstanding GROUP BY level) AS held
+            USING (level)
     ), stream AS MATERIALIZED (
         SELECT priority, {_ripe("lowest")} AS ripe
         FROM (SELECT min(level) AS lowest FROM room WHERE free > 0) AS has_room
@@ -60,15 +61,18 @@ _TAKE_DUE = Prepared(
             WHERE status = 'created' AND priority = stream.priority AND next_run_at <= ripe
             ORDER BY next_run_at, id LIMIT :ahead) AS job
     ), enough AS MATERIALIZED (
-        SELECT max(level) AS level FROM room WHERE free > 0
-        AND :ahead <= (SELECT count(*) FROM early WHERE early.priority >= room.level)
+        SELECT max(level) AS level FROM room JOIN (
+            SELECT priority AS level, sum(count(*)) OVER (ORDER BY priority DESC) AS jobs
+            FROM early GROUP BY priority
+        ) AS above USING (level) WHERE free > 0 AND jobs >= :ahead
     ), wanted AS MATERIALIZED (
         SELECT priority, least(ripe, {_ripe("enough.level")}) AS ripe FROM stream CROSS JOIN enough
+    ), seen AS MATERIALIZED (
+        SELECT early.*, ripe FROM early JOIN wanted USING (priority) WHERE next_run_at <= ripe
     ), crowd AS (
         SELECT priority, ripe, NULL::bigint AS id, ''::varchar AS creator_id,
                NULL::timestamptz AS next_run_at
-        FROM wanted WHERE :ahead = (
-            SELECT count(*) FROM early WHERE priority = wanted.priority AND next_run_at <= ripe)
+        FROM seen GROUP BY priority, ripe HAVING count(*) = :ahead
         UNION ALL
         SELECT crowd.priority, ripe, job.id, job.creator_id, job.next_run_at
         FROM crowd CROSS JOIN LATERAL (
@@ -80,8 +84,7 @@ _TAKE_DUE = Prepared(
         SELECT *, count(*) OVER (PARTITION BY priority) AS users
         FROM crowd WHERE next_run_at <= ripe
     ), waiting AS (
-        SELECT NULL::uuid AS run_id, id, creator_id, priority, next_run_at AS since
-        FROM early JOIN wanted USING (priority) WHERE next_run_at <= ripe
+        SELECT NULL::uuid AS run_id, id, creator_id, priority, next_run_at AS since FROM seen
         UNION
         SELECT NULL, id, creator_id, priority, next_run_at FROM head
         UNION
@@ -125,26 +128,30 @@ _TAKE_DUE = Prepared(
             AND run.status IN ('created', 'queued', 'processing'))
         ORDER BY place LIMIT :batch FOR NO KEY UPDATE OF job SKIP LOCKED
     ), due AS MATERIALIZED (
-        SELECT * FROM (SELECT *, row_number() OVER (ORDER BY place) AS nth FROM locked) AS locked
+        SELECT *, run_id IS NULL AS is_new, coalesce(run_id, gen_random_uuid()) AS its_run
+        FROM (SELECT *, row_number() OVER (ORDER BY place) AS nth FROM locked) AS locked
         WHERE nth <= free
     ), made AS (
         INSERT INTO run (id, job_id, scheduled_for, waiting_since, priority, status, attempt,
                          lease_until)
-        SELECT gen_random_uuid(), id, next_run_at, next_run_at, level, 'created', 0, now() + :lease
-        FROM due WHERE run_id IS NULL
+        SELECT its_run, id, next_run_at, next_run_at, level, 'created', 0, now() + :lease
+        FROM due WHERE is_new
         ON CONFLICT (job_id, scheduled_for) DO NOTHING
-        RETURNING id, job_id, attempt
+        RETURNING id
     ), again AS (
         UPDATE run SET next_attempt_at = NULL, waiting_since = run.next_attempt_at,
                        priority = due.level, lease_until = now() + :lease
-        FROM due WHERE run.id = due.run_id AND run.status = 'queued' AND run.next_attempt_at = since
-        RETURNING run.id, run.job_id, run.attempt
+        FROM due WHERE run.id = ANY(ARRAY(SELECT run_id FROM due WHERE NOT is_new))
+          AND run.id = due.run_id AND run.status = 'queued' AND run.next_attempt_at = since
+        RETURNING run.id
     ), advanced AS (
-        UPDATE job SET next_run_at = NULL FROM due WHERE job.id = due.id AND due.run_id IS NULL
+        UPDATE job SET next_run_at = NULL FROM due WHERE job.id = due.id AND is_new
     )
-    SELECT job.*, run.id AS run_id, run.attempt + 1 AS attempt
-    FROM (SELECT * FROM made UNION ALL SELECT * FROM again) AS run
-    JOIN (SELECT {_MESSAGE_COLUMNS}, level, place FROM due AS job) AS job ON job.id = run.job_id
+    SELECT {_MESSAGE_COLUMNS}, level, its_run AS run_id, CASE WHEN is_new THEN 1
+        ELSE (SELECT attempt + 1 FROM run WHERE run.id = its_run) END AS attempt
+    FROM due AS job
+    -- Not joined, which would go through all runs for each.
+    WHERE its_run IN (SELECT id FROM made) OR its_run IN (SELECT id FROM again)
     ORDER BY place""",
     window="int",
     batch="int",
@@ -191,13 +198,14 @@ _MARK_QUEUED = Prepared(
     "mark_queued",
     """
     WITH locked AS MATERIALIZED (
-        SELECT job.id FROM job JOIN run ON run.job_id = job.id
-        WHERE run.id = ANY(:run_ids) ORDER BY job.id FOR NO KEY UPDATE OF job
+        SELECT id FROM job WHERE id = ANY(ARRAY(
+            SELECT (SELECT job_id FROM run WHERE id = run_id) FROM unnest(:run_ids) AS run_id))
+        ORDER BY id FOR NO KEY UPDATE
     ), marked AS (
         UPDATE run SET status = 'queued', queued_at = coalesce(queued_at, now()),
                        lease_until = now() + :lease
         WHERE id = ANY(:run_ids) AND job_id IN (SELECT id FROM locked)
-          AND status IN ('created', 'queued')
+          AND CASE status WHEN 'created' THEN true ELSE status = 'queued' END
         RETURNING job_id
     )
     UPDATE job SET status = 'queued' FROM marked WHERE job.id = marked.job_id RETURNING job.id""",
