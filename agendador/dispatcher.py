@@ -2,7 +2,7 @@
 
 Any number may run at once. The database is the truth: a run is `queued` only after the broker has
 confirmed its message, and a message that is lost is published again when its lease ends. While the
-broker confirms one batch the next one is taken, so neither it nor the database waits for the other.
+broker confirms batches the next one is taken, so neither it nor the database waits for the other.
 """
 
 import threading
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from datetime import timedelta
+from itertools import takewhile
 from typing import Any
 
 import pika.exceptions
@@ -22,7 +23,7 @@ from core import logs
 from core.broker import events, topology
 from core.broker.connection import connect
 from core.broker.messages import Message, job_created
-from core.broker.publisher import BufferFullError, Publisher
+from core.broker.publisher import BufferFullError, Failures, Publisher, PublishError
 from core.heartbeat import Heartbeat
 from core.ledger import connection as ledger
 from core.ledger import queries
@@ -35,10 +36,14 @@ CONFIRM_TIMEOUT_SECONDS = 5.0
 RETRY_DELAY = timedelta(seconds=1)
 STRANDED_SECONDS = 0.5
 STRANDED_BATCH = 500
+# How many full batches may be on their way to the broker while the next one is taken.
+ON_THE_WAY = 3
 # What is unconfirmed after this at the end is published again by another dispatcher.
 CLOSE_SECONDS = 1.0
 
 log = logs.logger(__name__)
+
+_Sent = tuple[Sequence[Row[Any]], "Future[Failures]"]
 
 
 class Dispatcher:
@@ -55,7 +60,7 @@ class Dispatcher:
         self._presence = Presence("dispatch")
         self._stranded_at = 0.0
         # What was handed to the publisher and the ledger does not know to be queued.
-        self._sent: list[tuple[Row[Any], Future[None]]] = []
+        self._sent: list[_Sent] = []
         self._unpublished: set[uuid.UUID] = set()
 
     def run(self, stopping: threading.Event) -> None:
@@ -73,7 +78,7 @@ class Dispatcher:
                     log.exception("dispatcher_failed")
                 more = stopping.wait(POLL_SECONDS)
         with suppress(*ledger.ERRORS):
-            self._settle(len(self._sent), CLOSE_SECONDS)
+            self._settle(timeout=CLOSE_SECONDS)
         self._publisher.close(CLOSE_SECONDS)
         self._listener.close()
         self._presence.leave(self._engine)
@@ -88,7 +93,7 @@ class Dispatcher:
         """Publish what there is to publish now and tell whether there may be more."""
         # Jobs stay due in the ledger while the broker is away, where they can still be changed.
         if not self._publisher.wait_connected(POLL_SECONDS):
-            self._settle(len(self._sent))
+            self._settle()
             return False
         # What woke it comes first: it may be a job that somebody waits for.
         more = self._dispatch_due()
@@ -104,11 +109,10 @@ class Dispatcher:
             due = dispatch.take_due(
                 connection, self._settings.dispatch_window, self._settings.ageing
             )
-        before = len(self._sent)
         self._send(due)
-        # A full batch is noted after the next one was taken, which is when the broker confirmed it.
+        # After a full batch there is more, to be taken while the broker confirms.
         is_full = len(due) == dispatch.BATCH
-        return self._settle(before if is_full else len(self._sent)) and bool(due)
+        return self._settle(ON_THE_WAY if is_full else 0) and bool(due)
 
     def _look_after_stranded(self) -> None:
         with self._engine.begin() as connection:
@@ -122,7 +126,7 @@ class Dispatcher:
         if stranded:
             log.info("republishing", runs=len(stranded))
             self._send(stranded)
-            self._settle(len(self._sent))
+            self._settle()
 
     def _queue_depth(self) -> int:
         name = self._settings.broker_namespace + topology.JOB_CREATED
@@ -135,34 +139,43 @@ class Dispatcher:
 
     def _send(self, runs: Sequence[Row[Any]]) -> None:
         """Hand the messages of runs to the publisher."""
-        for run in runs:
-            try:
-                future = self._publisher.publish(_message(run))
-            except BufferFullError as exc:
-                future = Future()
-                future.set_exception(exc)
-            self._sent.append((run, future))
+        if not runs:
+            return
+        try:
+            future = self._publisher.publish([_message(run) for run in runs])
+        except BufferFullError as exc:
+            future = Future()
+            future.set_result({str(run.run_id): exc for run in runs})
+        self._sent.append((runs, future))
 
-    def _settle(self, count: int, timeout: float = CONFIRM_TIMEOUT_SECONDS) -> bool:
-        """Note which of the first `count` sent runs the broker confirmed; tells whether all."""
-        sent = self._sent[:count]
-        if not sent:
+    def _settle(self, leave: int = 0, timeout: float = CONFIRM_TIMEOUT_SECONDS) -> bool:
+        """Note which of the sent runs the broker confirmed; tells whether it was all of them.
+
+        Waits at most `timeout` seconds until no more than `leave` batches are unanswered.
+        """
+        answered = self._answered(leave, timeout)
+        if not answered:
             return True
-        wait([future for _, future in sent], timeout=timeout)
-        reasons = {run.run_id: _failure(future) for run, future in sent}
-        confirmed = [run_id for run_id, reason in reasons.items() if reason is None]
-        failed = [(run, reason) for run, _ in sent if (reason := reasons[run.run_id]) is not None]
+        failed = [failure for runs, future in answered for failure in _failed(runs, future)]
+        unpublished = {run.run_id for run, _ in failed}
+        confirmed = {run.run_id for runs, _ in answered for run in runs} - unpublished
         with self._engine.begin() as connection:
             if confirmed:
-                dispatch.mark_queued(connection, confirmed)
-            if failed:
-                unpublished = [run.run_id for run, _ in failed]
-                dispatch.hand_back_unpublished(connection, unpublished, RETRY_DELAY)
+                dispatch.mark_queued(connection, list(confirmed))
+            if unpublished:
+                dispatch.hand_back_unpublished(connection, list(unpublished), RETRY_DELAY)
         self._report(failed)
-        del self._sent[:count]
+        del self._sent[: len(answered)]
         return not failed
 
-    def _report(self, failed: Sequence[tuple[Row[Any], str]]) -> None:
+    def _answered(self, leave: int, timeout: float) -> list[_Sent]:
+        """Return the first batches: those that the broker has answered for or has had to."""
+        overdue = max(len(self._sent) - leave, 0)
+        wait([future for _, future in self._sent[:overdue]], timeout)
+        early = takewhile(lambda sent: sent[1].done(), self._sent[overdue:])
+        return [*self._sent[:overdue], *early]
+
+    def _report(self, failed: Sequence[tuple[Row[Any], PublishError]]) -> None:
         """Tell of each run that could not be published once, until all can be again."""
         if not failed:
             self._unpublished.clear()
@@ -170,23 +183,26 @@ class Dispatcher:
             if run.run_id in self._unpublished:
                 continue
             self._unpublished.add(run.run_id)
-            log.warning("not_published", run_id=str(run.run_id), job_id=run.id, reason=reason)
+            log.warning("not_published", run_id=str(run.run_id), job_id=run.id, reason=str(reason))
             events.emit(
                 self._publisher,
                 "queue",
                 request_id=run.request_id,
                 job_id=run.id,
                 run_id=str(run.run_id),
-                reason=reason,
+                reason=str(reason),
             )
 
 
-def _failure(future: "Future[None]") -> str | None:
-    """Return why a message was not confirmed, None if it was; it is taken back if it waits yet."""
+def _failed(
+    runs: Sequence[Row[Any]], future: "Future[Failures]"
+) -> list[tuple[Row[Any], PublishError]]:
+    """Return which runs of a batch were not confirmed and why; what waits yet is taken back."""
     if future.cancel():
-        return "the broker did not confirm in time"
-    error = future.exception()
-    return None if error is None else str(error)
+        late = PublishError("the broker did not confirm in time")
+        return [(run, late) for run in runs]
+    failures = future.result()
+    return [(run, failures[str(run.run_id)]) for run in runs if str(run.run_id) in failures]
 
 
 def _message(run: Row[Any]) -> Message:

@@ -6,7 +6,7 @@ from typing import Any
 
 from core import logs
 from core.broker import messages
-from core.broker.publisher import BufferFullError, Publisher
+from core.broker.publisher import BufferFullError, Failures, Publisher
 from core.clock import utc_now
 
 log = logs.logger(__name__)
@@ -34,14 +34,12 @@ def keep(
     if future is None:
         return None
     wait([future], seconds)
-    if future.cancel() or future.exception() is not None:
-        return None
-    return event_id
+    return None if future.cancel() or future.result() else event_id
 
 
 def _publish(
     publisher: Publisher, kind: str, request_id: str, fields: dict[str, Any]
-) -> "tuple[str, Future[None] | None]":
+) -> "tuple[str, Future[Failures] | None]":
     event_id = str(uuid.uuid4())
     body = {
         "event_id": event_id,
@@ -52,7 +50,7 @@ def _publish(
     }
     message = messages.error_event(kind, body, event_id=event_id, request_id=request_id)
     try:
-        return event_id, publisher.publish(message)
+        return event_id, publisher.publish([message])
     except BufferFullError:
         log.error("error_event_dropped", kind=kind, event_id=event_id)
         return event_id, None

@@ -11,6 +11,9 @@ from core.broker import topology
 
 APP_ID = "agendador-de-consulta-cnpj"
 
+# `json.dumps` would make one for each message.
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
+
 
 @dataclass(frozen=True)
 class Message:
@@ -69,6 +72,5 @@ def error_event(kind: str, body: dict[str, Any], *, event_id: str, request_id: s
 
 def encode(body: dict[str, Any]) -> bytes:
     """Return compact UTF-8 JSON; what JSON does not know (UUID, datetime) becomes its text."""
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str)
     # Half of a surrogate pair has no UTF-8; its backslash escape is what JSON writes for it.
-    return text.encode(errors="backslashreplace")
+    return _JSON.encode(body).encode(errors="backslashreplace")

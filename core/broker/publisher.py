@@ -10,7 +10,10 @@ import atexit
 import random
 import threading
 from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
@@ -31,8 +34,6 @@ AT_EXIT_SECONDS = 2.0
 
 log = logs.logger(__name__)
 
-_Pending = tuple[Message, "Future[None]"]
-
 
 class PublishError(Exception):
     """A message did not reach a queue."""
@@ -48,6 +49,45 @@ class UnroutableError(PublishError):
 
 class RefusedError(PublishError):
     """The broker said that it could not take the message."""
+
+
+Failures = dict[str, PublishError]
+
+
+@dataclass(eq=False)
+class _Batch:
+    """Messages that were handed over together: how many of them are to be answered for yet."""
+
+    left: int
+    failures: Failures = field(default_factory=dict)
+    future: "Future[Failures]" = field(default_factory=Future)
+
+
+_Pending = tuple[Message, _Batch]
+
+
+class _Connection(SelectConnection):  # type: ignore[misc]
+    """Sends in one piece what is published together; pika sends three for each message."""
+
+    _held: list[bytes] | None = None
+
+    @contextmanager
+    def in_one_piece(self) -> Iterator[None]:
+        """Hold what the block sends, and send it at its end."""
+        held: list[bytes] = []
+        self._held = held
+        try:
+            yield
+        finally:
+            self._held = None
+            if held:
+                self._adapter_emit_data(b"".join(held))
+
+    def _adapter_emit_data(self, data: bytes) -> None:
+        if self._held is None:
+            super()._adapter_emit_data(data)
+        else:
+            self._held.append(data)
 
 
 class Publisher:
@@ -75,21 +115,21 @@ class Publisher:
         self._stopping = threading.Event()
         self._connected = threading.Event()
 
-    def publish(self, message: Message) -> "Future[None]":
-        """Hand over a message; the future ends when the broker confirmed it.
+    def publish(self, messages: Sequence[Message]) -> "Future[Failures]":
+        """Hand messages over, at least one; the future ends when the broker has answered for all.
 
-        Cancelling the future takes the message back if it has not been sent yet. Raises
-        BufferFullError at once when there is no room; the future may raise UnroutableError or
-        RefusedError.
+        It tells why those were not taken that were not, by their `message_id`: UnroutableError or
+        RefusedError. Cancelling it takes back what has not been sent yet. Raises BufferFullError
+        at once, and takes none, when there is no room.
         """
-        future: Future[None] = Future()
+        batch = _Batch(len(messages))
         with self._lock:
-            if len(self._pending) + len(self._unconfirmed) >= self._capacity:
+            if len(self._pending) + len(self._unconfirmed) + len(messages) > self._capacity:
                 raise BufferFullError(f"{self._capacity} messages already wait for the broker")
-            self._pending.append((message, future))
+            self._pending.extend((message, batch) for message in messages)
         self.start()
         self._ask_drain()
-        return future
+        return batch.future
 
     def start(self) -> None:
         """Start the connection's thread if it does not run yet; the process's end closes it."""
@@ -108,7 +148,7 @@ class Publisher:
         """Stop, after waiting at most `timeout` seconds for what still waits to be confirmed."""
         atexit.unregister(self.close)
         with self._lock:
-            waiting = [future for _, future in (*self._pending, *self._unconfirmed.values())]
+            waiting = {batch.future for _, batch in (*self._pending, *self._unconfirmed.values())}
         wait(waiting, timeout)
         self._stopping.set()
         self._in_loop(self._close_connection)
@@ -134,7 +174,7 @@ class Publisher:
     def _serve_connection(self) -> None:
         """Connect, and publish until the connection is lost."""
         loop = IOLoop()
-        self._connection = SelectConnection(
+        self._connection = _Connection(
             self._parameters,
             on_open_callback=self._on_open,
             on_open_error_callback=self._on_lost,
@@ -190,17 +230,21 @@ class Publisher:
     def _drain(self) -> None:
         with self._lock:
             self._drain_asked = False
-        while self._channel is not None and len(self._unconfirmed) < MAX_UNCONFIRMED:
-            with self._lock:
-                if not self._pending:
-                    return
-                message, future = self._pending.popleft()
-                if future.cancelled():
-                    continue
-                tag = self._next_tag
+            messages = self._next_messages() if self._channel is not None else []
+        if messages:
+            with self._connection.in_one_piece():
+                for message in messages:
+                    self._send(message)
+
+    def _next_messages(self) -> list[Message]:
+        messages = []
+        while self._pending and len(self._unconfirmed) < MAX_UNCONFIRMED:
+            message, batch = self._pending.popleft()
+            if not batch.future.cancelled():
+                self._unconfirmed[self._next_tag] = (message, batch)
                 self._next_tag += 1
-                self._unconfirmed[tag] = (message, future)
-            self._send(message)
+                messages.append(message)
+        return messages
 
     def _send(self, message: Message) -> None:
         self._channel.basic_publish(
@@ -224,23 +268,23 @@ class Publisher:
                 tags = [tag] if tag in self._unconfirmed else []
             confirmed = [self._unconfirmed.pop(known) for known in tags]
         accepted = isinstance(frame.method, pika.spec.Basic.Ack)
-        for message, future in confirmed:
-            self._settle(message, future, accepted=accepted)
+        for message, batch in confirmed:
+            self._settle(message, batch, accepted=accepted)
         self._drain()
 
-    def _settle(self, message: Message, future: "Future[None]", *, accepted: bool) -> None:
-        returned = message.message_id in self._returned
-        self._returned.discard(message.message_id)
-        if not future.set_running_or_notify_cancel():
-            return
-        if returned:
-            future.set_exception(
-                UnroutableError(f"no queue takes {message.routing_key}; run flask createqueue")
+    def _settle(self, message: Message, batch: _Batch, *, accepted: bool) -> None:
+        if message.message_id in self._returned:
+            self._returned.discard(message.message_id)
+            batch.failures[message.message_id] = UnroutableError(
+                f"no queue takes {message.routing_key}; run flask createqueue"
             )
-        elif accepted:
-            future.set_result(None)
-        else:
-            future.set_exception(RefusedError(f"the broker refused a {message.type} message"))
+        elif not accepted:
+            batch.failures[message.message_id] = RefusedError(
+                f"the broker refused a {message.type} message"
+            )
+        batch.left -= 1
+        if not batch.left and batch.future.set_running_or_notify_cancel():
+            batch.future.set_result(batch.failures)
 
     def _take_back_unconfirmed(self) -> None:
         with self._lock:

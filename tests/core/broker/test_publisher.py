@@ -11,7 +11,13 @@ from concurrent.futures import wait as wait_all
 import pytest
 
 from core.broker.messages import Message
-from core.broker.publisher import BufferFullError, Publisher, RefusedError, UnroutableError
+from core.broker.publisher import (
+    BufferFullError,
+    Failures,
+    Publisher,
+    RefusedError,
+    UnroutableError,
+)
 from core.settings import BrokerSettings
 from devstack.ports import free
 from devstack.process import Program
@@ -58,7 +64,7 @@ def bodies(broker: Broker, at_least: int) -> Counter[str]:
 def test_a_message_is_in_its_queue_once_its_future_is_done(
     publisher: Publisher, declared_broker: Broker
 ) -> None:
-    publisher.publish(message("one")).result(LONG)
+    assert publisher.publish([message("one")]).result(LONG) == {}
     (got,) = take(declared_broker, "job_created", timeout=0)
     assert got.body == b"one"
     assert got.properties.delivery_mode == 2
@@ -67,13 +73,13 @@ def test_a_message_is_in_its_queue_once_its_future_is_done(
 def test_many_threads_publish_at_once_and_every_message_is_confirmed(
     publisher: Publisher, declared_broker: Broker
 ) -> None:
-    def publish(thread: int) -> list[Future[None]]:
-        return [publisher.publish(message(f"{thread}-{n}")) for n in range(300)]
+    def publish(thread: int) -> list[Future[Failures]]:
+        return [publisher.publish([message(f"{thread}-{n}")]) for n in range(300)]
 
     with ThreadPoolExecutor(8) as pool:
         futures = [future for made in pool.map(publish, range(8)) for future in made]
     for future in futures:
-        future.result(LONG)
+        assert future.result(LONG) == {}
     counted = bodies(declared_broker, 2400)
     assert len(counted) == 2400
     assert set(counted.values()) == {1}
@@ -83,20 +89,38 @@ def test_one_thread_s_messages_keep_their_order(
     publisher: Publisher, declared_broker: Broker
 ) -> None:
     names = [f"{n}" for n in range(500)]
-    for future in [publisher.publish(message(name)) for name in names]:
-        future.result(LONG)
+    for future in [publisher.publish([message(name)]) for name in names]:
+        assert future.result(LONG) == {}
     assert [one.body.decode() for one in take(declared_broker, "job_created", 500)] == names
 
 
 def test_a_message_that_no_queue_takes_is_an_error_and_the_others_are_not(
     publisher: Publisher, declared_broker: Broker
 ) -> None:
-    lost = publisher.publish(message("lost", key="nowhere"))
-    good = publisher.publish(message("good"))
-    with pytest.raises(UnroutableError, match="createqueue"):
-        lost.result(LONG)
-    good.result(LONG)
+    lost = publisher.publish([message("lost", key="nowhere")])
+    good = publisher.publish([message("good")])
+    (error,) = lost.result(LONG).values()
+    assert isinstance(error, UnroutableError)
+    assert "createqueue" in str(error)
+    assert good.result(LONG) == {}
     assert depth(declared_broker, "job_created") == 1
+
+
+def test_of_messages_that_are_handed_over_together_it_is_told_which_were_not_taken(
+    publisher: Publisher, declared_broker: Broker
+) -> None:
+    keys = {"first": "job_created", "lost": "nowhere", "last": "job_created"}
+    told = publisher.publish([message(name, key=key) for name, key in keys.items()])
+    assert set(told.result(LONG)) == {"lost"}
+    assert [one.body for one in take(declared_broker, "job_created", 2)] == [b"first", b"last"]
+
+
+def test_more_than_may_be_unconfirmed_at_once_is_published_in_order(
+    publisher: Publisher, declared_broker: Broker
+) -> None:
+    names = [f"{n}" for n in range(2500)]
+    assert publisher.publish([message(name) for name in names]).result(LONG) == {}
+    assert [one.body.decode() for one in take(declared_broker, "job_created", 2500)] == names
 
 
 def test_a_message_that_the_broker_refuses_is_an_error(
@@ -107,9 +131,9 @@ def test_a_message_that_the_broker_refuses_is_an_error(
         arguments = {"x-max-length": 1, "x-overflow": "reject-publish", "x-expires": 60_000}
         channel.queue_declare(queue, arguments=arguments)
         channel.queue_bind(queue, declared_broker.namespace + "create-job-use-case", "small")
-    publisher.publish(message("fits", key="small")).result(LONG)
-    with pytest.raises(RefusedError):
-        publisher.publish(message("does not", key="small")).result(LONG)
+    assert publisher.publish([message("fits", key="small")]).result(LONG) == {}
+    failures = publisher.publish([message("does not", key="small")]).result(LONG)
+    assert isinstance(failures["does not"], RefusedError)
 
 
 def test_without_its_exchange_a_message_waits_and_goes_out_once_it_is_declared(
@@ -117,7 +141,7 @@ def test_without_its_exchange_a_message_waits_and_goes_out_once_it_is_declared(
 ) -> None:
     publisher = Publisher(settings_of(broker), "test")
     try:
-        waiting = publisher.publish(message("early"))
+        waiting = publisher.publish([message("early")])
         done, _ = wait_all([waiting], timeout=0.5)
         assert not done
         with channel_to(broker) as channel:
@@ -131,7 +155,7 @@ def test_without_its_exchange_a_message_waits_and_goes_out_once_it_is_declared(
                 broker.namespace + "create-job-use-case",
                 "job_created",
             )
-        waiting.result(LONG)
+        assert waiting.result(LONG) == {}
     finally:
         publisher.close(timeout=0.5)
 
@@ -141,7 +165,7 @@ def test_a_missing_exchange_does_not_make_the_broker_busy(broker: Broker) -> Non
     publisher = Publisher(settings_of(broker, proxy.port), "test")
     try:
         began = time.monotonic()
-        publisher.publish(message("early"))
+        publisher.publish([message("early")])
         # The pauses grow although each connection succeeds: 0.2, 0.4 and 0.8 s at the least.
         wait_until(lambda: proxy.accepted >= 4, LONG)
         assert time.monotonic() - began > 1.2
@@ -153,11 +177,11 @@ def test_a_missing_exchange_does_not_make_the_broker_busy(broker: Broker) -> Non
 def test_whatever_is_published_while_connections_break_is_confirmed_in_the_end(
     through_proxy: Publisher, proxy: Proxy, declared_broker: Broker
 ) -> None:
-    futures: list[Future[None]] = []
+    futures: list[Future[Failures]] = []
 
     def publish() -> None:
         for n in range(1500):
-            futures.append(through_proxy.publish(message(f"{n}")))
+            futures.append(through_proxy.publish([message(f"{n}")]))
             if n % 10 == 0:
                 time.sleep(0.001)
 
@@ -170,33 +194,33 @@ def test_whatever_is_published_while_connections_break_is_confirmed_in_the_end(
         assert through_proxy.wait_connected(LONG)
     publishing.join()
     for future in futures:
-        future.result(LONG)
+        assert future.result(LONG) == {}
     assert set(bodies(declared_broker, 1500)) == {f"{n}" for n in range(1500)}
 
 
 def test_what_the_broker_did_not_confirm_is_published_again(
     through_proxy: Publisher, proxy: Proxy, declared_broker: Broker
 ) -> None:
-    through_proxy.publish(message("first")).result(LONG)
+    assert through_proxy.publish([message("first")]).result(LONG) == {}
     proxy.mute()
-    unconfirmed = through_proxy.publish(message("second"))
+    unconfirmed = through_proxy.publish([message("second")])
     wait_until(lambda: depth(declared_broker, "job_created") == 2)
     assert not unconfirmed.done()
     proxy.shut()
     proxy.open()
-    unconfirmed.result(LONG)
+    assert unconfirmed.result(LONG) == {}
     assert bodies(declared_broker, 3) == {"first": 1, "second": 2}
 
 
 def test_a_broker_that_is_killed_and_started_again_loses_nothing(
     broker: Broker, declared_broker: Broker, publisher: Publisher, programs: dict[str, Program]
 ) -> None:
-    futures: list[Future[None]] = []
+    futures: list[Future[Failures]] = []
     enough = threading.Event()
 
     def publish() -> None:
         while not enough.is_set():
-            futures.append(publisher.publish(message(f"{len(futures)}")))
+            futures.append(publisher.publish([message(f"{len(futures)}")]))
             time.sleep(0.005)
 
     publishing = threading.Thread(target=publish)
@@ -208,7 +232,7 @@ def test_a_broker_that_is_killed_and_started_again_loses_nothing(
     enough.set()
     publishing.join()
     for future in futures:
-        future.result(60)
+        assert future.result(60) == {}
     assert set(bodies(declared_broker, len(futures))) == {f"{n}" for n in range(len(futures))}
 
 
@@ -216,15 +240,15 @@ def test_the_buffer_is_bounded_and_refuses_at_once(declared_broker: Broker, prox
     proxy.shut()
     publisher = Publisher(settings_of(declared_broker, proxy.port), "test", capacity=5)
     try:
-        waiting = [publisher.publish(message(f"{n}")) for n in range(5)]
+        waiting = [publisher.publish([message(f"{n}")]) for n in range(5)]
         began = time.monotonic()
         with pytest.raises(BufferFullError):
-            publisher.publish(message("one too many"))
+            publisher.publish([message("one too many")])
         assert time.monotonic() - began < 1
         proxy.open()
         for future in waiting:
-            future.result(LONG)
-        publisher.publish(message("there is room again")).result(LONG)
+            assert future.result(LONG) == {}
+        assert publisher.publish([message("there is room again")]).result(LONG) == {}
         assert sum(bodies(declared_broker, 6).values()) == 6
     finally:
         publisher.close(timeout=0.5)
@@ -237,13 +261,13 @@ def test_unconfirmed_messages_count_against_the_buffer(
     try:
         assert publisher.wait_connected(LONG)
         proxy.mute()
-        waiting = [publisher.publish(message(f"{n}")) for n in range(2)]
+        waiting = [publisher.publish([message(f"{n}")]) for n in range(2)]
         wait_until(lambda: depth(declared_broker, "job_created") == 2)
         with pytest.raises(BufferFullError):
-            publisher.publish(message("one too many"))
+            publisher.publish([message("one too many")])
         proxy.unmute()
         for future in waiting:
-            future.result(LONG)
+            assert future.result(LONG) == {}
     finally:
         publisher.close(timeout=0.5)
 
@@ -252,14 +276,14 @@ def test_a_message_that_is_taken_back_in_time_is_never_published(
     through_proxy: Publisher, proxy: Proxy, declared_broker: Broker
 ) -> None:
     proxy.shut()
-    kept = through_proxy.publish(message("kept"))
-    taken_back = through_proxy.publish(message("taken back"))
+    kept = through_proxy.publish([message("kept")])
+    taken_back = through_proxy.publish([message("taken back")])
     assert taken_back.cancel()
     proxy.open()
-    kept.result(LONG)
+    assert kept.result(LONG) == {}
     with pytest.raises(CancelledError):
         taken_back.result(0)
-    through_proxy.publish(message("last")).result(LONG)
+    assert through_proxy.publish([message("last")]).result(LONG) == {}
     assert set(bodies(declared_broker, 2)) == {"kept", "last"}
 
 
@@ -268,24 +292,26 @@ def test_a_message_taken_back_too_late_does_not_speak_for_its_repetition(
 ) -> None:
     queue = declared_broker.namespace + "job_created"
     exchange = declared_broker.namespace + "create-job-use-case"
-    through_proxy.publish(message("first")).result(LONG)
+    assert through_proxy.publish([message("first")]).result(LONG) == {}
     with channel_to(declared_broker) as channel:
         channel.queue_unbind(queue, exchange, "job_created")
     proxy.mute()
-    late = through_proxy.publish(message("run"))
-    through_proxy.publish(message("event", exchange="errors-when-create-job-use-case", key="queue"))
+    late = through_proxy.publish([message("run")])
+    through_proxy.publish(
+        [message("event", exchange="errors-when-create-job-use-case", key="queue")]
+    )
     wait_until(lambda: depth(declared_broker, "queue_error") == 1)
     assert late.cancel()
     with channel_to(declared_broker) as channel:
         channel.queue_bind(queue, exchange, "job_created")
     proxy.unmute()
     # The same message again: this time a queue takes it.
-    through_proxy.publish(message("run")).result(LONG)
+    assert through_proxy.publish([message("run")]).result(LONG) == {}
 
 
 def test_closing_waits_until_all_is_confirmed(declared_broker: Broker) -> None:
     publisher = Publisher(settings_of(declared_broker), "test")
-    futures = [publisher.publish(message(f"{n}")) for n in range(1000)]
+    futures = [publisher.publish([message(f"{n}")]) for n in range(1000)]
     publisher.close(timeout=LONG)
     assert all(future.done() for future in futures)
     assert depth(declared_broker, "job_created") == 1000
@@ -313,7 +339,7 @@ def test_closing_without_a_broker_takes_no_longer_than_it_may(
     through_proxy: Publisher, proxy: Proxy
 ) -> None:
     proxy.shut()
-    through_proxy.publish(message("stranded"))
+    through_proxy.publish([message("stranded")])
     began = time.monotonic()
     through_proxy.close(timeout=0.5)
     assert time.monotonic() - began < 3
@@ -351,7 +377,7 @@ def test_a_wrong_password_is_logged_without_it(
     url = declared_broker.url.replace("guest:guest", "guest:girassol")
     publisher = Publisher(BrokerSettings.model_validate({"broker_url": url}), "test")
     try:
-        publisher.publish(message("never"))
+        publisher.publish([message("never")])
         wait_until(lambda: "broker_lost" in read_logs())
         assert "girassol" not in read_logs()
     finally:
