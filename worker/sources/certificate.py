@@ -5,7 +5,7 @@ activities; what stands only on the first is then kept and the activities are jo
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from lxml import etree
@@ -63,8 +63,21 @@ HEADING = "COMPROVANTE DE INSCRIÇÃO E DE SITUAÇÃO CADASTRAL"
 _INDEX = labels.index((*REQUIRED, *OPTIONAL, *ALIASES))
 _PRINTED_INDEX = _INDEX | labels.index((HEADING,))
 _LONGEST_LABEL = 400  # with the spaces that pages put around it
-_LONGEST_ACTIVITY = 400
+_LONGEST_SHARED = 400
 _NEXT_ACTIVITY = re.compile(r"(?=[0-9]{2}\.[0-9]{2}-[0-9]-[0-9]{2} - )")
+
+
+def _remembered(form: Callable[[str], str]) -> Callable[[str], str]:
+    """Return a function of `fields` that remembers texts which many companies share."""
+    known = lru_cache(maxsize=2048)(form)
+    return lambda text: (known if len(text) < _LONGEST_SHARED else form)(text)
+
+
+# There are some 1,300 activities, 90 legal natures, and a handful of the others.
+_activity = _remembered(fields.activity_line)
+_legal_nature = _remembered(fields.legal_nature)
+_size = _remembered(fields.size)
+_status = _remembered(fields.status)
 
 
 def read(root: etree._Element) -> dict[str, list[str]]:
@@ -116,14 +129,17 @@ def _label(text: str) -> str:
 
 def _first_text(cell: etree._Element) -> str:
     """Return the first text of a cell; of one that begins with another cell there is none."""
-    for element in cell.iter():
-        # The card is a table within a cell: innermost cells hold a label and its value.
-        if element.tag == "td" and element is not cell:
+    text = cell.text
+    if text and not text.isspace():
+        return text
+    # The card is a table within a cell: innermost cells hold a label and its value.
+    for element in cell.iterdescendants():
+        if element.tag == "td":
             return ""
         text = element.text
         if text and not text.isspace():
             return text
-        tail = None if len(element) or element is cell else element.tail
+        tail = None if len(element) else element.tail
         if tail and not tail.isspace():
             return tail
     return ""
@@ -151,10 +167,10 @@ def company(card: dict[str, list[str]]) -> Company:
         data_abertura=fields.date(value("DATA DE ABERTURA")),
         nome_empresarial=value(NAME),
         nome_fantasia=value(TITLE),
-        porte=fields.size(value("PORTE")),
-        atividade_principal=fields.activity_line(value(PRINCIPAL)),
+        porte=_size(value("PORTE")),
+        atividade_principal=_activity(value(PRINCIPAL)),
         atividades_secundarias=fields.activities(_activity_lines(card.get(SECONDARY, ()))),
-        natureza_juridica=fields.legal_nature(value("CÓDIGO E DESCRIÇÃO DA NATUREZA JURÍDICA")),
+        natureza_juridica=_legal_nature(value("CÓDIGO E DESCRIÇÃO DA NATUREZA JURÍDICA")),
         logradouro=value("LOGRADOURO"),
         numero=value("NÚMERO"),
         complemento=value("COMPLEMENTO"),
@@ -165,7 +181,7 @@ def company(card: dict[str, list[str]]) -> Company:
         email=fields.email(value("ENDEREÇO ELETRÔNICO")),
         telefone=fields.phones(value("TELEFONE")),
         efr=value("ENTE FEDERATIVO RESPONSÁVEL (EFR)"),
-        situacao_cadastral=fields.status(value(STATUS)),
+        situacao_cadastral=_status(value(STATUS)),
         data_situacao_cadastral=fields.date(value("DATA DA SITUAÇÃO CADASTRAL")),
         motivo_situacao_cadastral=value("MOTIVO DE SITUAÇÃO CADASTRAL"),
         situacao_especial=value("SITUAÇÃO ESPECIAL"),
@@ -196,11 +212,4 @@ def _demand_complete(card: dict[str, list[str]], found: Company) -> None:
 
 def _activity_lines(cells: Iterable[str]) -> Iterator[str]:
     for cell in cells:
-        for line in _NEXT_ACTIVITY.split(cell):
-            yield _activity(line) if len(line) < _LONGEST_ACTIVITY else fields.activity_line(line)
-
-
-@lru_cache(maxsize=2048)
-def _activity(line: str) -> str:
-    # There are some 1,300 activities, and companies share them.
-    return fields.activity_line(line)
+        yield from map(_activity, _NEXT_ACTIVITY.split(cell))

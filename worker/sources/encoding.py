@@ -39,8 +39,9 @@ def to_utf8(data: bytes) -> bytes:
 
 def _repaired(data: bytes) -> bytes:
     """Take for UTF-8 what has a stray byte or a cut end, and for windows-1252 the rest."""
-    accented_utf8 = len(_ACCENTED_UTF8.findall(data))
     not_ascii = data.translate(None, _ASCII)
+    # What is not among the few bytes that are not ASCII need not be looked for among all.
+    accented_utf8 = len(_ACCENTED_UTF8.findall(data)) if _ACCENTED_UTF8.search(not_ascii) else 0
     if accented_utf8 > len(not_ascii) - 2 * accented_utf8:
         return data.decode("utf-8", "replace").encode()
     # latin-1 is the same but for these bytes, and far quicker.
