@@ -10,8 +10,8 @@ the mails are handed back, and the mailer rests longer and longer.
 import random
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -51,14 +51,14 @@ class Mailer:
         # Whatever the mailer writes is one statement.
         self._engine = ledger.engine(settings, "mailer", checked=False, by_index=True, single=True)
         self._listener = ledger.Listener(settings, "mailer", [ledger.MAIL_CHANNEL])
-        self._server = MailServer(settings, when_waiting=self._note_taken)
+        self._server = MailServer[Row[Any]](settings, when_waiting=self._note_taken)
         self._heartbeat = Heartbeat(settings.heartbeat_file)
         self._presence = Presence("mail")
         self._stopping = threading.Event()
         self._pauses = 0
         self._claimed_at = 0.0
-        # What the server has been handed and not answered yet; what it took, not yet marked.
-        self._handed: Row[Any] | None = None
+        # Of those claimed, whose end is open; what the server took and is not marked yet.
+        self._undecided: set[int] = set()
         self._taken: list[int] = []
 
     def run(self, stopping: threading.Event) -> None:
@@ -98,17 +98,30 @@ class Mailer:
         self._claimed_at = time.monotonic()
         with self._engine.begin() as connection:
             claimed = mails.claim_mails(connection, BATCH, LEASE)
-        waiting = deque(claimed)
+        self._undecided = {mail.id for mail in claimed}
         try:
-            while waiting and self._may_begin():
-                self._send(waiting)
-                self._heartbeat.beat()
-                self._presence.tell(self._engine)
-            self._confirm()
+            for mail, refusal in self._server.send(self._written(claimed), self._may_begin):
+                self._decide(mail, refusal)
         finally:
             self._note_taken()
-            self._release([mail.id for mail in waiting])
+            self._release(sorted(self._undecided))
         return bool(claimed)
+
+    def _written(self, claimed: Sequence[Row[Any]]) -> Iterator[tuple[Row[Any], Sealed]]:
+        """Write one mail after the other; what else there is to do is done between them.
+
+        Then the server is at work: whatever is raised here would leave its word unheard.
+        """
+        for mail in claimed:
+            if len(self._taken) >= NOTE_MAILS:
+                self._note_taken()
+            self._heartbeat.beat()
+            with suppress(*ledger.ERRORS):
+                self._presence.tell(self._engine)
+            try:
+                yield mail, self._message(mail)
+            except (MailError, RefusedError) as exc:
+                self._decide(mail, exc)
 
     def _may_begin(self) -> bool:
         late = time.monotonic() - self._claimed_at > BEGIN_SECONDS
@@ -121,41 +134,14 @@ class Mailer:
                 mails.release_mails(connection, ids)
             log.info("mails_handed_back", mails=len(ids))
 
-    def _send(self, waiting: deque[Row[Any]]) -> None:
-        """Hand over the first waiting mail; write down what became of the one before."""
-        mail = waiting[0]
-        try:
-            message = self._message(mail)
-            self._confirm()
-            # The server may have taken its time over the one before.
-            if not self._may_begin():
-                return
-            self._server.hand_over(message)
-        except (MailError, RefusedError) as exc:
-            waiting.popleft()
-            self._refused(mail, exc)
-        else:
-            self._handed = waiting.popleft()
-
-    def _confirm(self) -> None:
-        """Wait for the server's word on the mail that it has been handed, if there is one."""
-        mail, self._handed = self._handed, None
-        if mail is None:
-            return
-        if len(self._taken) >= NOTE_MAILS:
-            self._note_taken()
-        try:
-            self._server.confirm()
-        except RefusedError as exc:
-            self._refused(mail, exc)
-        else:
+    def _decide(self, mail: Row[Any], error: MailError | RefusedError | None) -> None:
+        """Write down that a mail was taken, put it off, or give it up."""
+        self._undecided.remove(mail.id)
+        if error is None:
             self._taken.append(mail.id)
             self._pauses = 0
             log.info("mail_sent", mail_id=mail.id, kind=mail.kind, attempt=mail.attempts)
-
-    def _refused(self, mail: Row[Any], error: MailError | RefusedError) -> None:
-        """Put a mail off, or give it up."""
-        if isinstance(error, MailError):
+        elif isinstance(error, MailError):
             self._give_up(mail, "not a mail", str(error))
         elif error.permanent or mail.attempts >= self._settings.max_mail_attempts:
             self._give_up(mail, error.step, str(error))

@@ -1,7 +1,7 @@
 """The mail server, over one connection that is kept open (SMTP, RFC 5321).
 
-Sender, recipient and the wish to send go in one packet to a server that knows pipelining
-(RFC 2920).
+To a server that knows pipelining (RFC 2920) the content of a mail goes in one packet with the
+sender, the recipient and the DATA of the next one: one packet and one wait for each mail.
 
     SmtpError
     ├── ServerAwayError  the server takes no mail at all now: nothing is said about this mail
@@ -9,15 +9,18 @@ Sender, recipient and the wish to send go in one packet to a server that knows p
 
 A connection that breaks before the server has taken the sender is the server's fault; one that
 breaks later is laid at the mail's door, because a mail that makes the server hang up would
-otherwise be tried for ever, before all others.
+otherwise be tried for ever, before all others. The mail that was named behind it is named anew.
 """
 
 import select
 import smtplib
+import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from worker.mails.contexts import clean, clip
 from worker.mails.envelope import Sealed
@@ -26,8 +29,9 @@ from worker.settings import MailerSettings
 # No command but the last takes a healthy server long; that one may wait for its spam filter.
 COMMAND_TIMEOUT_SECONDS = 10.0
 DATA_TIMEOUT_SECONDS = 30.0
-# What one mail takes at most: its sender, its recipient, and the two answers to its content.
-LONGEST_MAIL_SECONDS = 2 * COMMAND_TIMEOUT_SECONDS + 2 * DATA_TIMEOUT_SECONDS
+# What one mail takes at most: the word on the one before it, a new connection if that broke; then
+# its own sender, recipient, and the two answers to its content.
+LONGEST_MAIL_SECONDS = 3 * COMMAND_TIMEOUT_SECONDS + 3 * DATA_TIMEOUT_SECONDS
 
 # An answer that takes longer is waited for with nothing left undone.
 PATIENCE_SECONDS = 0.005
@@ -41,8 +45,11 @@ _OK = 250
 _WILL_FORWARD = 251
 _GO_ON = 354
 _PERMANENT = 500
+# After these it says no more: it closes the connection, or does not speak SMTP.
+_LAST = {421, -1}
 
 _Answer = tuple[int, bytes]
+Mail = TypeVar("Mail")
 
 
 class SmtpError(Exception):
@@ -65,7 +72,19 @@ class RefusedError(SmtpError):
         super().__init__(clip(clean(f"{step}: {reason}"), LONGEST_REASON))
 
 
-class MailServer:
+@dataclass(frozen=True, slots=True)
+class _Begun(Generic[Mail]):
+    """A mail of the caller's, and what the server is sent of it."""
+
+    mail: Mail
+    message: Sealed
+
+    @property
+    def commands(self) -> tuple[str, str, str]:
+        return f"MAIL FROM:<{self.message.sender}>", f"RCPT TO:<{self.message.recipient}>", "DATA"
+
+
+class MailServer(Generic[Mail]):
     """The server that takes our mails. Not for more than one thread.
 
     When an answer is not there within PATIENCE_SECONDS, `when_waiting` is called before the wait.
@@ -76,14 +95,61 @@ class MailServer:
         self._when_waiting = when_waiting
         self._connection: smtplib.SMTP | None = None
         self._used_at = 0.0
+        # The mail whose content the server has been handed; the one whose content it is to want,
+        # and whether it has been told of that one already.
+        self._handed: _Begun[Mail] | None = None
+        self._named: _Begun[Mail] | None = None
+        self._told = False
 
-    def connect(self) -> smtplib.SMTP:
+    def send(
+        self, mails: Iterable[tuple[Mail, Sealed]], may_begin: Callable[[], bool]
+    ) -> Iterator[tuple[Mail, RefusedError | None]]:
+        """Send mails, and yield each in turn: with None when the server has taken charge of it.
+
+        A mail that was not taken comes with the reason. While the server is at work the next mail
+        is asked for. `may_begin` is asked before the server is told of a mail; when it says no,
+        those that have been begun are ended, and that is all.
+
+        Raises ServerAwayError when the server takes no mail; it has none that was not yielded.
+        """
+        try:
+            for mail, message in mails:
+                yield from self._hear()
+                if not may_begin():
+                    break
+                self._begin(_Begun(mail, message))
+                if not self._told:
+                    yield from self._hear()
+                    self._hand_over()
+            yield from self._hear()
+            self._hand_over()
+            yield from self._hear()
+        finally:
+            if self._handed or self._named:
+                self._drop()
+                self._handed = self._named = None
+
+    def close(self) -> None:
+        """Take leave of the server, if there is one."""
+        if self._connection is not None:
+            with suppress(*_BROKEN):
+                self._connection.quit()
+        self._drop()
+
+    def _drop(self) -> None:
+        # Without a word, since the server may wait for the content of a mail, and take it for that.
+        connection, self._connection = self._connection, None
+        self._told = False
+        if connection is not None:
+            connection.close()
+
+    def _connect(self) -> smtplib.SMTP:
         """Return the open connection, or a new one when there is none or it has died of rest.
 
         Raises ServerAwayError when the server cannot be reached or does not want us.
         """
         if self._connection is not None and self._is_stale(self._connection):
-            self.close()
+            self._drop()
         if self._connection is None:
             try:
                 self._connection = _open(self._settings)
@@ -91,52 +157,6 @@ class MailServer:
                 raise ServerAwayError(_reason(exc)) from exc
             self._used_at = time.monotonic()
         return self._connection
-
-    def hand_over(self, message: Sealed) -> None:
-        """Hand one mail over; `confirm` must follow, which tells whether the server took it.
-
-        Raises RefusedError when it was not taken, ServerAwayError when none is.
-        """
-        connection = self.connect()
-        answers = self._dialogue(
-            connection, f"MAIL FROM:<{message.sender}>", f"RCPT TO:<{message.recipient}>", "DATA"
-        )
-        self._name_sender(answers)
-        try:
-            _require(*next(answers), {_OK, _WILL_FORWARD}, "recipient")
-            _set_timeout(connection, DATA_TIMEOUT_SECONDS)
-            _require(*next(answers), {_GO_ON}, "content")
-            connection.send(_framed(message.content))
-        except RefusedError:
-            self._end_refused(connection, answers)
-            raise
-        except _BROKEN as exc:
-            raise self._lost(exc) from exc
-
-    def confirm(self) -> None:
-        """Wait for the server's word; when this returns, it has taken charge of the mail.
-
-        Raises RefusedError when it has not.
-        """
-        connection = self._in_use()
-        try:
-            self._bear(connection)
-            _require(*connection.getreply(), {_OK}, "content")
-            _set_timeout(connection, COMMAND_TIMEOUT_SECONDS)
-        except RefusedError:
-            self._end_refused(connection, iter(()))
-            raise
-        except _BROKEN as exc:
-            raise self._lost(exc) from exc
-        self._used_at = time.monotonic()
-
-    def close(self) -> None:
-        """Take leave of the server, if there is one."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(*_BROKEN):
-                connection.quit()
-            connection.close()
 
     def _is_stale(self, connection: smtplib.SMTP) -> bool:
         if time.monotonic() - self._used_at < IDLE_SECONDS:
@@ -146,55 +166,143 @@ class MailServer:
         except _BROKEN:
             return True
 
-    def _in_use(self) -> smtplib.SMTP:
+    def _begin(self, begun: _Begun[Mail]) -> None:
+        """Hand over the mail that is wanted and tell of the next, or only remember the next."""
+        if self._named is not None or _is_pipelined(self._connect()):
+            self._hand_over(begun)
+        else:
+            self._named = begun
+
+    def _hand_over(self, following: _Begun[Mail] | None = None) -> None:
+        """Send the content of the mail that is wanted, and tell of the following one with it."""
+        wanted, self._named = self._named, following
+        if self._connection is None or not (wanted or following):
+            return
+        self._handed = wanted
+        self._told = following is not None
+        packet = _framed(wanted.message.content) if wanted else b""
+        try:
+            self._connection.send(packet + _group(following.commands if following else ()))
+        except _BROKEN:
+            # The answers will be missed.
+            self._drop()
+
+    def _hear(self) -> Iterator[tuple[Mail, RefusedError | None]]:
+        """Hear what became of the mail that was handed over, and whether the next one is wanted."""
+        if self._handed is not None:
+            outcome = self._handed.mail, self._word()
+            self._handed = None
+            yield outcome
+        if self._named is not None:
+            refusal = self._word_on_sending(self._named)
+            self._told = False
+            if refusal is not None:
+                refused, self._named = self._named.mail, None
+                yield refused, refusal
+
+    def _word(self) -> RefusedError | None:
+        """Wait for the server's word on a mail's content; None when it has taken charge of it."""
         if self._connection is None:
-            raise RefusedError("connection lost", "it is closed", permanent=False)
-        return self._connection
+            return _lost("as it was handed over")
+        try:
+            code, words = self._answer(self._connection, DATA_TIMEOUT_SECONDS)
+        except _BROKEN as exc:
+            self._drop()
+            return _lost(_reason(exc))
+        if code in _LAST:
+            self._drop()
+        self._used_at = time.monotonic()
+        return None if code == _OK else _refusal("content", code, words)
 
-    def _lost(self, error: Exception) -> RefusedError:
-        self.close()
-        return RefusedError("connection lost", _reason(error), permanent=False)
+    def _word_on_sending(self, begun: _Begun[Mail]) -> RefusedError | None:
+        """Wait until the server wants a mail's content; None when it does.
 
-    def _dialogue(self, connection: smtplib.SMTP, *commands: str) -> Iterator[_Answer]:
+        It is told of the mail first, if it has not been on this connection. Raises ServerAwayError.
+        """
+        connection = (self._told and self._connection) or self._connect()
+        answers = self._dialogue(connection, begun.commands)
+        self._name_sender(answers)
+        try:
+            code, words = next(answers)
+            if code not in {_OK, _WILL_FORWARD}:
+                self._end_refused(connection, answers)
+                return _refusal("recipient", code, words)
+            code, words = next(answers)
+            if code != _GO_ON:
+                self._end_refused(connection, answers)
+                return _refusal("content", code, words)
+        except _BROKEN as exc:
+            self._drop()
+            return _lost(_reason(exc))
+        return None
+
+    def _dialogue(self, connection: smtplib.SMTP, commands: tuple[str, ...]) -> Iterator[_Answer]:
         """Yield the answer to each command; they go together to a server that knows pipelining."""
         together = _is_pipelined(connection)
-        if together:
-            connection.send("".join(f"{command}\r\n" for command in commands))
-            self._bear(connection)
+        if together and not self._told:
+            connection.send(_group(commands))
         for command in commands:
             if not together:
                 connection.putcmd(command)
-                self._bear(connection)
-            yield connection.getreply()
+            last = command == commands[-1]
+            yield self._answer(
+                connection, DATA_TIMEOUT_SECONDS if last else COMMAND_TIMEOUT_SECONDS
+            )
 
-    def _bear(self, connection: smtplib.SMTP) -> None:
-        """Give the time to whoever has use for it, if the next answer takes any."""
+    def _answer(self, connection: smtplib.SMTP, seconds: float) -> _Answer:
+        """Return the next answer; whoever has use for the time gets it, if the answer takes any."""
         sock = connection.sock
-        if sock is not None and not select.select([sock], [], [], PATIENCE_SECONDS)[0]:
-            self._when_waiting()
+        if sock is not None and not _is_at_hand(connection):
+            if not select.select([sock], [], [], PATIENCE_SECONDS)[0]:
+                self._when_waiting()
+            sock.settimeout(seconds)
+        return connection.getreply()
 
     def _name_sender(self, answers: Iterator[_Answer]) -> None:
         # All mails have the same sender: a server that refuses it would refuse them all.
         try:
             code, words = next(answers)
         except _BROKEN as exc:
-            self.close()
+            self._drop()
             raise ServerAwayError(_reason(exc)) from exc
         if code != _OK:
-            self.close()
+            self._drop()
             raise ServerAwayError(f"the sender is refused: {_said(code, words)}")
 
     def _end_refused(self, connection: smtplib.SMTP, answers: Iterator[_Answer]) -> None:
         """Forget the refused mail (RSET), so that the next one may follow."""
         try:
-            _set_timeout(connection, COMMAND_TIMEOUT_SECONDS)
             # A server that waits for the content of a mail to nobody is left waiting.
             waits = _is_pipelined(connection) and any(code == _GO_ON for code, _ in answers)
             if not waits and connection.rset()[0] == _OK:
                 return
         except _BROKEN:
             pass
-        self.close()
+        self._drop()
+
+
+class _Lines:
+    """What a server says, line by line; `smtplib` would not tell whether there is one at hand."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._heard = b""
+
+    @property
+    def at_hand(self) -> bool:
+        return b"\n" in self._heard
+
+    def readline(self, limit: int) -> bytes:
+        while not self.at_hand and len(self._heard) < limit:
+            more = self._sock.recv(limit)
+            if not more:
+                break
+            self._heard += more
+        line, end, self._heard = self._heard.partition(b"\n")
+        return line + end
+
+    def close(self) -> None:
+        self._heard = b""
 
 
 def _open(settings: MailerSettings) -> smtplib.SMTP:
@@ -210,6 +318,8 @@ def _open(settings: MailerSettings) -> smtplib.SMTP:
     except BaseException:
         connection.close()
         raise
+    if connection.sock is not None:
+        connection.file = _Lines(connection.sock)
     return connection
 
 
@@ -217,19 +327,25 @@ def _is_pipelined(connection: smtplib.SMTP) -> bool:
     return connection.has_extn("pipelining")
 
 
+def _is_at_hand(connection: smtplib.SMTP) -> bool:
+    return isinstance(connection.file, _Lines) and connection.file.at_hand
+
+
 def _framed(content: bytes) -> bytes:
     """Return the content as it follows DATA: no line begins with a dot, but the last (4.5.2)."""
     return content.replace(b"\r\n.", b"\r\n..") + b".\r\n"
 
 
-def _require(code: int, words: bytes | str, wanted: set[int], step: str) -> None:
-    if code not in wanted:
-        raise RefusedError(step, _said(code, words), permanent=code >= _PERMANENT)
+def _group(commands: Iterable[str]) -> bytes:
+    return "".join(f"{command}\r\n" for command in commands).encode("ascii")
 
 
-def _set_timeout(connection: smtplib.SMTP, seconds: float) -> None:
-    if connection.sock is not None:
-        connection.sock.settimeout(seconds)
+def _refusal(step: str, code: int, words: bytes) -> RefusedError:
+    return RefusedError(step, _said(code, words), permanent=code >= _PERMANENT)
+
+
+def _lost(how: str) -> RefusedError:
+    return RefusedError("connection lost", how, permanent=False)
 
 
 def _said(code: int, words: bytes | str) -> str:
