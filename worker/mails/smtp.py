@@ -95,11 +95,12 @@ class MailServer(Generic[Mail]):
         self._when_waiting = when_waiting
         self._connection: smtplib.SMTP | None = None
         self._used_at = 0.0
-        # The mail whose content the server has been handed; the one whose content it is to want,
-        # and whether it has been told of that one already.
-        self._handed: _Begun[Mail] | None = None
+        # A mail is named to the server, then wanted by it, then handed over; each of these is of
+        # one mail at a time. `told` says that the server knows of the one that is named.
         self._named: _Begun[Mail] | None = None
         self._told = False
+        self._wanted: _Begun[Mail] | None = None
+        self._handed: _Begun[Mail] | None = None
 
     def send(
         self, mails: Iterable[tuple[Mail, Sealed]], may_begin: Callable[[], bool]
@@ -125,9 +126,9 @@ class MailServer(Generic[Mail]):
             self._hand_over()
             yield from self._hear()
         finally:
-            if self._handed or self._named:
+            if self._named or self._wanted or self._handed:
                 self._drop()
-                self._handed = self._named = None
+                self._named = self._wanted = self._handed = None
 
     def close(self) -> None:
         """Take leave of the server, if there is one."""
@@ -168,21 +169,20 @@ class MailServer(Generic[Mail]):
 
     def _begin(self, begun: _Begun[Mail]) -> None:
         """Hand over the mail that is wanted and tell of the next, or only remember the next."""
-        if self._named is not None or _is_pipelined(self._connect()):
+        if self._wanted is not None or _is_pipelined(self._connect()):
             self._hand_over(begun)
         else:
             self._named = begun
 
     def _hand_over(self, following: _Begun[Mail] | None = None) -> None:
         """Send the content of the mail that is wanted, and tell of the following one with it."""
-        wanted, self._named = self._named, following
-        if self._connection is None or not (wanted or following):
+        if self._connection is None or not (self._wanted or following):
             return
-        self._handed = wanted
-        self._told = following is not None
-        packet = _framed(wanted.message.content) if wanted else b""
+        content = _framed(self._wanted.message.content) if self._wanted else b""
+        self._handed, self._wanted = self._wanted, None
+        self._named, self._told = following, following is not None
         try:
-            self._connection.send(packet + _group(following.commands if following else ()))
+            self._connection.send(content + _group(following.commands if following else ()))
         except _BROKEN:
             # The answers will be missed.
             self._drop()
@@ -194,11 +194,12 @@ class MailServer(Generic[Mail]):
             self._handed = None
             yield outcome
         if self._named is not None:
-            refusal = self._word_on_sending(self._named)
-            self._told = False
-            if refusal is not None:
-                refused, self._named = self._named.mail, None
-                yield refused, refusal
+            named, refusal = self._named, self._word_on_sending(self._named)
+            self._named, self._told = None, False
+            if refusal is None:
+                self._wanted = named
+            else:
+                yield named.mail, refusal
 
     def _word(self) -> RefusedError | None:
         """Wait for the server's word on a mail's content; None when it has taken charge of it."""

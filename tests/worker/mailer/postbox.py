@@ -19,9 +19,12 @@ class Postbox:
     """Listens on a loopback port, which it keeps over stops and starts.
 
     `answers` maps an address to what the server says to it as a recipient, `sender_answer` is
-    what it says to every sender. Mails to `hangs_up_on` make it break the connection. What it
-    took is in `received` (recipients) and `message_ids`, in order; while `open_gate` is not set,
-    it does not tell so.
+    what it says to every sender, and `words` what it says to the content of a mail to an address.
+    Mails to `hangs_up_on` make it break the connection: at their content, or at their recipient
+    when that is `hangs_up_early`. It breaks the connection over the next sender, too, after a mail
+    to one in `leaves_after`, and over those whose number, counted from one, is in
+    `hangs_up_at_senders`. What it took is in `received` (recipients) and `message_ids`, in order;
+    while `open_gate` is not set, it does not tell so.
     """
 
     def __init__(
@@ -34,12 +37,18 @@ class Postbox:
         self.port = free(1)[0]
         self.answers: dict[str, str] = {}
         self.sender_answer = "250 2.1.0 OK"
+        self.words: dict[str, str] = {}
         self.hangs_up_on: set[str] = set()
+        self.hangs_up_early = False
+        self.leaves_after: set[str] = set()
+        self.hangs_up_at_senders: set[int] = set()
+        self.senders = 0
         self.open_gate = threading.Event()
         self.open_gate.set()
         self.received: list[str] = []
         self.message_ids: list[str] = []
         self.connections: set[Any] = set()
+        self._leaves: set[Any] = set()
         self._tls = tls
         self._login = login
         self._extensions = ["250-PIPELINING"] if pipelining else []
@@ -80,13 +89,18 @@ class Postbox:
         self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: Any
     ) -> str:
         self.connections.add(server.transport)
+        self.senders += 1
+        if self.senders in self.hangs_up_at_senders or server.transport in self._leaves:
+            _break(server)
         if self.sender_answer.startswith("2"):
             envelope.mail_from = address
         return self.sender_answer
 
     async def handle_RCPT(  # noqa: N802
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: Any
+        self, server: SMTP, _session: Session, envelope: Envelope, address: str, _options: Any
     ) -> str:
+        if self.hangs_up_early and address in self.hangs_up_on:
+            _break(server)
         answer = self.answers.get(address, "250 2.1.5 OK")
         if answer.startswith("2"):
             envelope.rcpt_tos.append(address)
@@ -98,9 +112,13 @@ class Postbox:
         if recipient in self.hangs_up_on:
             _break(server)
             return "421 4.3.2 closing"
+        if recipient in self.words:
+            return self.words[recipient]
         self.received.append(recipient)
         self.message_ids.append(message_from_bytes(envelope.content)["Message-ID"])
         await asyncio.to_thread(self.open_gate.wait, HELD_AT_MOST_SECONDS)
+        if recipient in self.leaves_after:
+            self._leaves.add(server.transport)
         return "250 2.0.0 OK"
 
     def _authenticate(

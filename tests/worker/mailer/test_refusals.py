@@ -73,19 +73,89 @@ def test_each_delay_is_longer_until_the_mail_is_given_up(
     assert row(ledger, mail_id).last_error == "recipient: 451 4.7.1 greylisted"
 
 
-def test_mail_that_makes_the_server_hang_up_does_not_hold_up_the_others(
+def test_refused_content_fails_alone_and_says_why(
     ledger: Engine, postbox: Postbox, start_mailer: StartMailer
 ) -> None:
+    postbox.words["eva@example.com"] = "554 5.6.0 not wanted"
+    postbox.words["ivo@example.com"] = "451 4.3.0 later"
+    postbox.answers["leo@example.com"] = "550 5.1.1 no such user"
+    ana, eva, ivo, bia, leo, caio = (
+        queue_mail(ledger, f"{name}@example.com")
+        for name in ("ana", "eva", "ivo", "bia", "leo", "caio")
+    )
+
+    start_mailer(postbox.port)
+    wait_sent(ledger, ana, bia, caio)
+
+    assert postbox.received == ["ana@example.com", "bia@example.com", "caio@example.com"]
+    assert len(postbox.connections) == 1
+    assert row(ledger, eva).failed_at is not None
+    assert row(ledger, eva).last_error == "content: 554 5.6.0 not wanted"
+    assert row(ledger, ivo).last_error == "content: 451 4.3.0 later"
+    assert row(ledger, ivo).waits
+    assert row(ledger, leo).last_error == "recipient: 550 5.1.1 no such user"
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["at its content", "at its recipient"])
+def test_mail_that_makes_the_server_hang_up_does_not_hold_up_the_others(
+    ledger: Engine, postbox: Postbox, start_mailer: StartMailer, *, early: bool
+) -> None:
     postbox.hangs_up_on.add("eva@example.com")
+    postbox.hangs_up_early = early
+    before = queue_mail(ledger, "ana@example.com")
+    bad = queue_mail(ledger, "eva@example.com")
+    good = [queue_mail(ledger, f"p{number}@example.com") for number in range(3)]
+
+    mailer = start_mailer(postbox.port)
+    wait_sent(ledger, before, *good)
+
+    assert row(ledger, bad).last_error.startswith("connection lost: ")
+    assert row(ledger, bad).waits
+    assert [row(ledger, mail_id).attempts for mail_id in (before, *good)] == [1, 1, 1, 1]
+    assert set(postbox.times().values()) == {1}
+    assert logged(mailer, "smtp_server_away") == []
+
+
+def test_mail_that_the_server_closes_over_is_put_off_and_the_others_go_over_a_new_connection(
+    ledger: Engine, postbox: Postbox, start_mailer: StartMailer
+) -> None:
+    postbox.words["eva@example.com"] = "421 4.7.0 too many, closing"
     bad = queue_mail(ledger, "eva@example.com")
     good = [queue_mail(ledger, f"p{number}@example.com") for number in range(3)]
 
     start_mailer(postbox.port)
     wait_sent(ledger, *good)
 
-    assert row(ledger, bad).last_error.startswith("connection lost: ")
+    assert row(ledger, bad).last_error == "content: 421 4.7.0 too many, closing"
     assert row(ledger, bad).waits
     assert [row(ledger, mail_id).attempts for mail_id in good] == [1, 1, 1]
+    assert len(postbox.connections) == 2
+
+
+def test_server_that_hangs_up_at_a_sender_costs_no_mail_an_attempt(
+    ledger: Engine, postbox: Postbox, start_mailer: StartMailer
+) -> None:
+    postbox.hangs_up_at_senders.add(2)
+    ids = [queue_mail(ledger, f"p{number}@example.com") for number in range(4)]
+
+    mailer = start_mailer(postbox.port, MAX_MAIL_ATTEMPTS="1")
+    wait_sent(ledger, *ids)
+
+    assert [row(ledger, mail_id).attempts for mail_id in ids] == [1, 1, 1, 1]
+    assert postbox.received == [f"p{number}@example.com" for number in range(4)]
+    assert len(logged(mailer, "smtp_server_away")) == 1
+
+
+def test_mail_that_was_taken_before_the_server_left_is_not_sent_again(
+    ledger: Engine, postbox: Postbox, start_mailer: StartMailer
+) -> None:
+    postbox.leaves_after |= {"p0@example.com", "p2@example.com"}
+    ids = [queue_mail(ledger, f"p{number}@example.com") for number in range(4)]
+
+    start_mailer(postbox.port, MAX_MAIL_ATTEMPTS="1")
+    wait_sent(ledger, *ids)
+
+    assert postbox.times() == {f"p{number}@example.com": 1 for number in range(4)}
 
 
 def test_server_that_refuses_our_sender_fails_no_mail(

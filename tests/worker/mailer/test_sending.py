@@ -80,11 +80,18 @@ def test_row_that_cannot_be_a_mail_fails_alone(
     assert reason in row(ledger, bad).last_error
 
 
-def test_mailer_told_to_stop_finishes_the_mail_in_flight_and_hands_back_the_rest(
-    ledger: Engine, postbox: Postbox, start_mailer: StartMailer
+@pytest.mark.parametrize(
+    ("postbox", "begun"),
+    [(False, 1), (True, 2)],
+    ids=["one by one", "pipelining"],
+    indirect=["postbox"],
+)
+def test_mailer_told_to_stop_ends_what_it_has_begun_and_hands_back_the_rest(
+    ledger: Engine, postbox: Postbox, start_mailer: StartMailer, begun: int
 ) -> None:
     postbox.open_gate.clear()
-    ids = [queue_mail(ledger, f"p{number}@example.com") for number in range(3)]
+    people = [f"p{number}@example.com" for number in range(4)]
+    ids = [queue_mail(ledger, person) for person in people]
     mailer = start_mailer(postbox.port)
     wait_until(lambda: postbox.received, because="no mail was begun")
     process = mailer.process()
@@ -94,10 +101,11 @@ def test_mailer_told_to_stop_finishes_the_mail_in_flight_and_hands_back_the_rest
     postbox.open_gate.set()
     wait_until(lambda: mailer.process() is None, because="the mailer did not stop")
 
-    first, *rest = (row(ledger, mail_id) for mail_id in ids)
-    assert first.sent_at is not None
-    assert postbox.received == ["p0@example.com"]
-    assert [(mail.sent_at, mail.attempts, mail.waits) for mail in rest] == [(None, 0, False)] * 2
+    mails = [row(ledger, mail_id) for mail_id in ids]
+    assert postbox.received == people[:begun]
+    assert all(mail.sent_at for mail in mails[:begun])
+    rest = [(mail.sent_at, mail.attempts, mail.waits) for mail in mails[begun:]]
+    assert rest == [(None, 0, False)] * (4 - begun)
     assert logged(mailer, "mailer_stopped")
 
 
