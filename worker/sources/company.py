@@ -1,6 +1,6 @@
 """What a source tells of a company, in one form whatever the source."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 
@@ -52,7 +52,10 @@ class Company:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types: strings, lists of strings and of objects."""
-        fields = asdict(self)
-        fields["atividades_secundarias"] = list(self.atividades_secundarias)
-        fields["quadro_societario"] = [asdict(partner) for partner in self.quadro_societario]
-        return fields
+        said: dict[str, Any] = {name: getattr(self, name) for name in _FIELDS}
+        said["atividades_secundarias"] = list(self.atividades_secundarias)
+        said["quadro_societario"] = [asdict(partner) for partner in self.quadro_societario]
+        return said
+
+
+_FIELDS = tuple(field.name for field in fields(Company))

@@ -33,6 +33,7 @@ MAX_RETRY_AFTER_SECONDS = 24 * 60 * 60
 MAX_REDIRECTS = 3
 CONNECT_SECONDS = 5.0
 _CHUNK_BYTES = 64 * 1024
+_HEADERS = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip"}
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
@@ -52,7 +53,8 @@ def new_session(connections: int = 32) -> requests.Session:
     """
     session = requests.Session()
     session.trust_env = False
-    session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"})
+    # A plain dictionary: nobody asks it for other spellings, and each request copies it.
+    session.headers = _HEADERS  # type: ignore[assignment]
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     for scheme in ("http://", "https://"):
         session.mount(scheme, _Adapter(pool_maxsize=connections))
@@ -165,7 +167,8 @@ class _TimedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
-        self.fp = io.BufferedReader(_TimedSocket(sock))
+        # As much at once as there is: each read sets the time that is left.
+        self.fp = io.BufferedReader(_TimedSocket(sock), _CHUNK_BYTES)
 
 
 class _Connection(HTTPConnection):
@@ -185,7 +188,10 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """Remembers the pool of each of its few hosts, which requests looks for anew for each page."""
+    """Leaves out of a page's way what requests does anew for each and nobody here needs.
+
+    The pool of each of its few hosts is remembered; cookies and encoding are not looked for.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -207,6 +213,12 @@ class _Adapter(HTTPAdapter):
 
     def request_url(self, request: requests.PreparedRequest, _proxies: Any) -> str:
         return request.path_url
+
+    def build_response(self, request: requests.PreparedRequest, raw: Any) -> requests.Response:
+        response = requests.Response()
+        response.status_code, response.headers = raw.status, raw.headers
+        response.raw, response.request, response.url = raw, request, str(request.url)
+        return response
 
     def close(self) -> None:
         super().close()
