@@ -14,7 +14,6 @@ takes too long counts as failed, and its slot gets another thread.
 
 import faulthandler
 import math
-import queue
 import threading
 import time
 import uuid
@@ -22,7 +21,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pika.exceptions
-import structlog
 from sqlalchemy import Row
 
 from core import logs
@@ -35,6 +33,7 @@ from core.ledger.transitions.work import Delivery, Outcome
 from worker import attempt
 from worker.deliveries import ConsumerCancelledError, Deliveries
 from worker.settings import LookupSettings
+from worker.slots import Slots
 
 TURN_SECONDS = 1.0
 # How long a finished run may wait for others, to be settled with them.
@@ -57,15 +56,15 @@ class Lookups:
 
     def __init__(self, settings: LookupSettings, chain: attempt.Lookup) -> None:
         self._settings = settings
-        self._chain = chain
         self._presence = Presence("lookups", settings.lookup_slots)
         self._name = self._presence.name
         self._engine = ledger.engine(settings, "lookups", checked=False, by_index=True)
-        self._single = ledger.engine(settings, "lookups", checked=False, by_index=True, single=True)
+        # A claim that a crash of PostgreSQL undoes is made again (ADR 2).
+        self._single = ledger.engine(
+            settings, "lookups", checked=False, by_index=True, single=True, durable=False
+        )
         self._heartbeat = Heartbeat(settings.heartbeat_file)
-        # What the slots are to do; None ends one.
-        self._claimed: queue.SimpleQueue[Row[Any] | None] = queue.SimpleQueue()
-        self._finished: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._slots = Slots(settings, chain, self._tell_finished)
         self._deliveries: Deliveries | None = None
         # What has left the broker and is not settled yet, in this order.
         self._arrived: list[Delivery] = []
@@ -76,14 +75,15 @@ class Lookups:
         self._hung: set[tuple[uuid.UUID, int]] = set()
         self._unsettled: list[Outcome] = []
         self._settle_at = math.inf
+        # Whether the loop waits, and nobody has woken it yet.
+        self._rests = False
         self._renew_at = 0.0
         self._watch_at = 0.0
 
     def run(self, stopping: threading.Event) -> None:
         """Work until `stopping` is set, whatever goes away and comes back meanwhile."""
         log.info("worker_started", worker=self._name, slots=self._settings.lookup_slots)
-        for _ in range(self._settings.lookup_slots):
-            self._open_slot()
+        self._slots.open(self._settings.lookup_slots)
         while not stopping.is_set():
             self._watch_turn()
             try:
@@ -95,17 +95,12 @@ class Lookups:
             # The broker delivers again what the closed connection held.
             self._arrived = []
             stopping.wait(RECONNECT_SECONDS)
-        for _ in range(self._settings.lookup_slots):
-            self._claimed.put(None)
+        self._slots.close(self._settings.lookup_slots)
         self._presence.leave(self._single)
         self._engine.dispose()
         self._single.dispose()
         faulthandler.cancel_dump_traceback_later()
         log.info("worker_stopped", worker=self._name)
-
-    def _open_slot(self) -> None:
-        # A daemon: a page that hangs does not keep the process from ending.
-        threading.Thread(target=self._serve_slot, name="slot", daemon=True).start()
 
     def _watch_turn(self) -> None:
         if time.monotonic() >= self._watch_at:
@@ -118,15 +113,24 @@ class Lookups:
         try:
             while not stopping.is_set():
                 self._watch_turn()
-                self._arrived += deliveries.wait(self._patience())
+                self._arrived += self._rest(deliveries)
                 self._turn(deliveries)
             self._finish(deliveries)
         finally:
             deliveries.close()
 
+    def _rest(self, deliveries: Deliveries, seconds: float = TURN_SECONDS) -> list[Delivery]:
+        """Wait until there is something to do and return the messages that have arrived."""
+        # Said before it looks at what has finished: whatever finishes after that wakes it.
+        self._rests = True
+        try:
+            return deliveries.wait(min(self._patience(), seconds))
+        finally:
+            self._rests = False
+
     def _patience(self) -> float:
         """Return for how many seconds there is nothing to do unless something comes."""
-        finished = self._finished.qsize() + len(self._unsettled)
+        finished = self._slots.finished() + len(self._unsettled)
         if not finished:
             self._settle_at = math.inf
         elif finished >= self._enough():
@@ -138,6 +142,18 @@ class Lookups:
     def _enough(self) -> int:
         """Return how many finished runs wait for no more: all there are, or half of the slots."""
         return min(len(self._in_flight), -(-self._settings.lookup_slots // 2))
+
+    def _tell_finished(self) -> None:
+        """Wake the loop if it rests and this is news: the first outcome, or enough of them.
+
+        Called by the threads of the slots.
+        """
+        clock_is_set = self._settle_at < math.inf
+        if clock_is_set and self._slots.finished() < self._enough():
+            return
+        if self._rests and self._deliveries is not None:
+            self._rests = False
+            self._deliveries.wake()
 
     def _turn(self, deliveries: Deliveries) -> None:
         if not self._patience():
@@ -158,11 +174,10 @@ class Lookups:
             time.sleep(min(TURN_SECONDS, 0.2))
 
     def _collect_finished(self) -> None:
-        while not self._finished.empty():
-            outcome = self._finished.get()
+        for outcome in self._slots.take_finished():
             if (outcome.run_id, outcome.attempt) in self._hung:
                 self._hung.remove((outcome.run_id, outcome.attempt))
-                self._claimed.put(None)  # its slot has another thread already
+                self._slots.close()  # its slot has another thread already
             else:
                 self._unsettled.append(outcome)
 
@@ -174,7 +189,7 @@ class Lookups:
             self._in_flight[run.run_id] = _Held(run, math.inf)
             self._hung.add((run.run_id, run.attempt))
             self._unsettled.append(attempt.hung(run, self._settings.max_attempts))
-            self._open_slot()
+            self._slots.open()
 
     def _settle(self, deliveries: Deliveries) -> None:
         if not self._unsettled:
@@ -221,11 +236,12 @@ class Lookups:
             return
         with self._single.begin() as connection:
             claimed = work.claim(connection, asked, self._name)
-        self._arrived = [d for d in self._arrived if d not in asked]
+        taken = {d.run_id for d in asked}
+        self._arrived = [d for d in self._arrived if d.run_id not in taken]
         for run in claimed:
             until = time.monotonic() + self._settings.longest_lookup_seconds + SPARE_SECONDS
             self._in_flight[run.run_id] = _Held(run, until)
-            self._claimed.put(run)
+            self._slots.begin(run)
         dropped = [d.run_id for d in asked if d.run_id not in self._in_flight]
         for run_id in dropped:
             log.info("message_dropped", run_id=str(run_id))
@@ -242,23 +258,6 @@ class Lookups:
             self._suspect = suspects.pop()
         return [delivery for delivery in self._arrived if delivery.run_id not in suspects]
 
-    def _serve_slot(self) -> None:
-        settings = self._settings
-        while (run := self._claimed.get()) is not None:
-            with structlog.contextvars.bound_contextvars(
-                request_id=run.request_id, job_id=run.job_id, run_id=str(run.run_id)
-            ):
-                outcome = attempt.perform(
-                    run, self._chain, settings.max_attempts, settings.not_found_retries
-                )
-            self._finished.put(outcome)
-            # The first one sets the clock; enough of them need not wait for it.
-            clock_is_set = self._settle_at < math.inf
-            if clock_is_set and self._finished.qsize() < self._enough():
-                continue
-            if self._deliveries is not None:
-                self._deliveries.wake()
-
     def _renew(self) -> None:
         if self._in_flight and time.monotonic() >= self._renew_at:
             with self._single.begin() as connection:
@@ -273,7 +272,7 @@ class Lookups:
         self._arrived = []
         deadline = time.monotonic() + SHUTDOWN_SECONDS
         while self._in_flight and time.monotonic() < deadline:
-            deliveries.wait(min(self._patience(), deadline - time.monotonic()))
+            self._rest(deliveries, max(deadline - time.monotonic(), 0.0))
             self._turn(deliveries)
         if self._in_flight:
             self._hand_back(deliveries)

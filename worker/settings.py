@@ -19,7 +19,7 @@ class LookupSettings(BrokerSettings, LedgerSettings, SourceSettings):
     looked for again.
     """
 
-    lookup_slots: PositiveInt = 16
+    lookup_slots: PositiveInt = 24
     max_attempts: PositiveInt = 5
     not_found_retries: Annotated[tuple[PositiveFloat, ...], NoDecode] = (3600, 86400)
 

@@ -6,7 +6,7 @@ from psycopg2 import DataError, IntegrityError
 
 from core.ledger.models import Status
 from core.ledger.transitions import work
-from core.ledger.transitions.work import Outcome
+from core.ledger.transitions.work import Delivery, Outcome
 from tests.world import W1, W2, World, company
 
 
@@ -39,6 +39,19 @@ def test_claims_come_back_in_the_order_in_which_they_were_asked(world: World) ->
     started = [run.started_at for run in claimed]
     assert started == sorted(set(started))
     assert [mail.key for mail in world.mails()] == [f"run:{i}:started" for i in run_ids]
+
+
+def test_a_claim_that_a_crash_undid_is_made_again_and_its_outcome_dropped(world: World) -> None:
+    world.add()
+    (run_id,) = world.queue()
+    with world.engine.connect() as connection:
+        (lost,) = work.claim(connection, [Delivery(run_id, redelivered=False)], W1)
+        connection.rollback()
+    assert not world.settle(run_id, Status.PROCESSED, lost.attempt)
+    assert (world.run(run_id).status, world.results(), world.mails()) == ("queued", [], [])
+    assert [run.attempt for run in world.claim(run_id)] == [1]
+    assert world.settle(run_id, Status.PROCESSED)
+    assert world.mail_kinds(run_id) == ["started", "finished"]
 
 
 def test_a_run_may_be_claimed_before_its_confirm_is_noted(world: World) -> None:
