@@ -1,29 +1,26 @@
 """The dispatcher: takes due jobs from the ledger and publishes their runs to RabbitMQ.
 
 Any number may run at once. The database is the truth: a run is `queued` only after the broker has
-confirmed its message, and a message that is lost is published again when its lease ends. While the
-broker confirms batches the next one is taken, so neither it nor the database waits for the other.
+confirmed its message, and a message that is lost is published again when its lease ends. Taking,
+publishing and noting the confirms (`confirms`) have a thread each, so none waits for another.
 """
 
 import threading
 import time
-import uuid
 from collections.abc import Sequence
-from concurrent.futures import Future, wait
-from contextlib import suppress
-from datetime import timedelta
-from itertools import takewhile
+from concurrent.futures import Future
 from typing import Any
 
 import pika.exceptions
 from sqlalchemy import Row
 
+from agendador.confirms import Confirms
 from agendador.settings import AgendadorSettings
 from core import logs
-from core.broker import events, topology
+from core.broker import topology
 from core.broker.connection import connect
 from core.broker.messages import Message, job_created
-from core.broker.publisher import BufferFullError, Failures, Publisher, PublishError
+from core.broker.publisher import BufferFullError, Publisher
 from core.heartbeat import Heartbeat
 from core.ledger import connection as ledger
 from core.ledger import queries
@@ -32,18 +29,12 @@ from core.ledger.presence import Presence
 from core.ledger.transitions import dispatch
 
 POLL_SECONDS = 1.0
-CONFIRM_TIMEOUT_SECONDS = 5.0
-RETRY_DELAY = timedelta(seconds=1)
 STRANDED_SECONDS = 0.5
 STRANDED_BATCH = 500
-# How many full batches may be on their way to the broker while the next one is taken.
-ON_THE_WAY = 3
 # What is unconfirmed after this at the end is published again by another dispatcher.
 CLOSE_SECONDS = 1.0
 
 log = logs.logger(__name__)
-
-_Sent = tuple[Sequence[Row[Any]], "Future[Failures]"]
 
 
 class Dispatcher:
@@ -52,16 +43,14 @@ class Dispatcher:
     def __init__(self, settings: AgendadorSettings) -> None:
         self._settings = settings
         self._engine = ledger.engine(
-            settings, "dispatcher", checked=False, by_index=True, single=True, durable=False
+            settings, "dispatcher", 2, checked=False, by_index=True, single=True, durable=False
         )
         self._listener = ledger.Listener(settings, "dispatcher", [ledger.JOB_CHANNEL])
         self._publisher = Publisher(settings, "dispatcher")
+        self._confirms = Confirms(self._engine, self._publisher)
         self._heartbeat = Heartbeat(settings.heartbeat_file)
         self._presence = Presence("dispatch")
         self._stranded_at = 0.0
-        # What was handed to the publisher and the ledger does not know to be queued.
-        self._sent: list[_Sent] = []
-        self._unpublished: set[uuid.UUID] = set()
 
     def run(self, stopping: threading.Event) -> None:
         """Dispatch until `stopping` is set, whatever goes away and comes back meanwhile."""
@@ -77,8 +66,7 @@ class Dispatcher:
                 else:
                     log.exception("dispatcher_failed")
                 more = stopping.wait(POLL_SECONDS)
-        with suppress(*ledger.ERRORS):
-            self._settle(timeout=CLOSE_SECONDS)
+        self._confirms.close(CLOSE_SECONDS)
         self._publisher.close(CLOSE_SECONDS)
         self._listener.close()
         self._presence.leave(self._engine)
@@ -93,7 +81,6 @@ class Dispatcher:
         """Publish what there is to publish now and tell whether there may be more."""
         # Jobs stay due in the ledger while the broker is away, where they can still be changed.
         if not self._publisher.wait_connected(POLL_SECONDS):
-            self._settle()
             return False
         # What woke it comes first: it may be a job that somebody waits for.
         more = self._dispatch_due()
@@ -110,9 +97,7 @@ class Dispatcher:
                 connection, self._settings.dispatch_window, self._settings.ageing
             )
         self._send(due)
-        # After a full batch there is more, to be taken while the broker confirms.
-        is_full = len(due) == dispatch.BATCH
-        return self._settle(ON_THE_WAY if is_full else 0) and bool(due)
+        return bool(due)
 
     def _look_after_stranded(self) -> None:
         with self._engine.begin() as connection:
@@ -126,7 +111,6 @@ class Dispatcher:
         if stranded:
             log.info("republishing", runs=len(stranded))
             self._send(stranded)
-            self._settle()
 
     def _queue_depth(self) -> int:
         name = self._settings.broker_namespace + topology.JOB_CREATED
@@ -146,63 +130,7 @@ class Dispatcher:
         except BufferFullError as exc:
             future = Future()
             future.set_result({str(run.run_id): exc for run in runs})
-        self._sent.append((runs, future))
-
-    def _settle(self, leave: int = 0, timeout: float = CONFIRM_TIMEOUT_SECONDS) -> bool:
-        """Note which of the sent runs the broker confirmed; tells whether it was all of them.
-
-        Waits at most `timeout` seconds until no more than `leave` batches are unanswered.
-        """
-        answered = self._answered(leave, timeout)
-        if not answered:
-            return True
-        failed = [failure for runs, future in answered for failure in _failed(runs, future)]
-        unpublished = {run.run_id for run, _ in failed}
-        confirmed = {run.run_id for runs, _ in answered for run in runs} - unpublished
-        with self._engine.begin() as connection:
-            if confirmed:
-                dispatch.mark_queued(connection, list(confirmed))
-            if unpublished:
-                dispatch.hand_back_unpublished(connection, list(unpublished), RETRY_DELAY)
-        self._report(failed)
-        del self._sent[: len(answered)]
-        return not failed
-
-    def _answered(self, leave: int, timeout: float) -> list[_Sent]:
-        """Return the first batches: those that the broker has answered for or has had to."""
-        overdue = max(len(self._sent) - leave, 0)
-        wait([future for _, future in self._sent[:overdue]], timeout)
-        early = takewhile(lambda sent: sent[1].done(), self._sent[overdue:])
-        return [*self._sent[:overdue], *early]
-
-    def _report(self, failed: Sequence[tuple[Row[Any], PublishError]]) -> None:
-        """Tell of each run that could not be published once, until all can be again."""
-        if not failed:
-            self._unpublished.clear()
-        for run, reason in failed:
-            if run.run_id in self._unpublished:
-                continue
-            self._unpublished.add(run.run_id)
-            log.warning("not_published", run_id=str(run.run_id), job_id=run.id, reason=str(reason))
-            events.emit(
-                self._publisher,
-                "queue",
-                request_id=run.request_id,
-                job_id=run.id,
-                run_id=str(run.run_id),
-                reason=str(reason),
-            )
-
-
-def _failed(
-    runs: Sequence[Row[Any]], future: "Future[Failures]"
-) -> list[tuple[Row[Any], PublishError]]:
-    """Return which runs of a batch were not confirmed and why; what waits yet is taken back."""
-    if future.cancel():
-        late = PublishError("the broker did not confirm in time")
-        return [(run, late) for run in runs]
-    failures = future.result()
-    return [(run, failures[str(run.run_id)]) for run in runs if str(run.run_id) in failures]
+        self._confirms.expect(runs, future)
 
 
 def _message(run: Row[Any]) -> Message:

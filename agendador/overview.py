@@ -1,18 +1,17 @@
 """What a user's consultations add up to, and what they have brought of a company."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response
 from pydantic import BaseModel, Field
 
-from agendador.database import db
+from agendador.database import db, single
 from agendador.fields import Utc
 from agendador.results import shown_result
 from agendador.schemas import ListQuery, ResultOut, Row, shown
 from core import web
-from core.clock import utc_now
 from core.documents import InvalidDocumentError, parse_cnpj
 from core.ledger import reports
 from core.ledger.models import Status
@@ -51,7 +50,11 @@ class Latency(BaseModel):
 
 
 class Stats(BaseModel):
-    """What a dashboard shows."""
+    """What a dashboard shows.
+
+    Where there are 10,000 jobs or runs to count, those that have ended, days before today and
+    `latency` may be a minute old.
+    """
 
     by_status: dict[str, int]
     by_day: list[Day]
@@ -82,15 +85,12 @@ class Company(BaseModel):
 @bp.doc(security="bearer", summary="Números das suas consultas", responses=[401])
 def read_stats(query_data: StatsQuery) -> Response:
     """Answer what the caller's consultations add up to."""
-    mine, since = caller().user_id, utc_now() - timedelta(days=query_data.days)
-    with db.engine.connect() as connection:
-        by_status = reports.jobs_by_status(connection, mine)
-        days = reports.runs_by_day(connection, mine, since)
-        spent = reports.latency(connection, mine, since)
+    with single() as connection:
+        found = reports.figures(connection, caller().user_id, query_data.days)
     data = {
-        "by_status": {status.value: by_status.get(status, 0) for status in Status},
-        "by_day": [shown(Day, day) for day in days],
-        "latency": _latency(spent),
+        "by_status": {status.value: found.by_status.get(status, 0) for status in Status},
+        "by_day": [shown(Day, day) for day in found.by_day],
+        "latency": _latency(found.latency),
     }
     return web.answer("stats", "Números das suas consultas.", data)
 

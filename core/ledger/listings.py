@@ -1,7 +1,5 @@
 """Lists of a user's jobs and results: chosen, sorted, in pages, however many there are."""
 
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -25,11 +23,11 @@ from sqlalchemy import (
 from core.documents import CNPJ_LENGTH
 from core.ledger.models import Base, Status
 from core.ledger.queries import JOB_COLUMNS
+from core.remembered import Remembered
 
 # Counting goes on to here: to count a million jobs takes longer than to show twenty.
 COUNT_LIMIT = 10_000
 MANY_SECONDS = 60.0
-MAX_REMEMBERED = 1_000
 EXPORT_BATCH = 1_000
 
 _JOB = Base.metadata.tables["job"]
@@ -44,11 +42,6 @@ _PLAIN = "aaaaaeeeeiiiiooooouuuucn" * 2
 _FOLD = str.maketrans(_ACCENTED, _PLAIN)
 _PUNCTUATION = str.maketrans("", "", "./- ")
 MIN_CNPJ_PART = 3
-
-
-# Until when which choices of which database are known to have COUNT_LIMIT jobs.
-_many: dict[tuple[str | None, "Choice"], float] = {}
-_remembering = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -66,6 +59,10 @@ class Choice:
     since: datetime | None = None
     until: datetime | None = None
     import_id: int | None = None
+
+
+# Which choices of which database are known to have COUNT_LIMIT jobs.
+_many = Remembered[tuple[str | None, Choice], int](MANY_SECONDS, most=1_000)
 
 
 @dataclass(frozen=True)
@@ -105,12 +102,12 @@ def list_and_count(
     """
     page = {"limit": limit, "skip": skip} | (asdict(place) if place else {})
     key = (connection.engine.url.database, choice)
-    if _many.get(key, 0.0) > time.monotonic():
+    if _many.get(key) is not None:
         return _read(connection, choice, sort, page), COUNT_LIMIT
     rows = _read(connection, choice, sort, page, counted=True)
     total = rows[0].total if rows else count_jobs(connection, choice)
     if total >= COUNT_LIMIT:
-        _remember_many(key)
+        _many.put(key, total)
     return rows, total
 
 
@@ -145,13 +142,6 @@ def every_result(connection: Connection, creator_id: str, job_id: int | None) ->
     while rows:
         yield from rows
         rows = connection.execute(mine.where(_RESULT.c.id < rows[-1].id)).all()
-
-
-def _remember_many(key: tuple[str | None, Choice]) -> None:
-    with _remembering:
-        while len(_many) >= MAX_REMEMBERED:
-            del _many[next(iter(_many))]
-        _many[key] = time.monotonic() + MANY_SECONDS
 
 
 def _read(

@@ -1,20 +1,31 @@
 """What a user's jobs add up to, and what is known of a company."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, select, text
+from sqlalchemy import Connection, Row, TextClause, select, text
 
-from core.ledger.models import Base
+from core.clock import SAO_PAULO, utc_now
+from core.ledger.models import FINAL, Base
+from core.remembered import Remembered
 
 _RESULT = Base.metadata.tables["result"]
 _PREFERENCE = Base.metadata.tables["preference"]
 _JOB = Base.metadata.tables["job"]
 MAX_CALENDAR_JOBS = 1_000
+# Of whom there are so many jobs or runs to count, what has passed is counted once in so long.
+MANY = 10_000
+MANY_SECONDS = 60.0
 
 _BY_STATUS = text("""
     SELECT status, count(*) AS jobs FROM job WHERE creator_id = :creator_id GROUP BY status
+""")
+
+_OPEN_BY_STATUS = text("""
+    SELECT status, count(*) AS jobs FROM job
+    WHERE creator_id = :creator_id AND status IN ('created', 'queued', 'processing')
+    GROUP BY status
 """)
 
 _BY_DAY = text("""
@@ -55,23 +66,58 @@ _LIST_IMPORTS = text(
 _ONE_IMPORT = text(f"{_IMPORTS} AND id = :id")
 
 
-def jobs_by_status(connection: Connection, creator_id: str) -> dict[str, int]:
-    """Return how many jobs of a user are in each status that any is in."""
-    rows = connection.execute(_BY_STATUS, {"creator_id": creator_id})
-    return {row.status: row.jobs for row in rows}
+class Figures(NamedTuple):
+    """What a user's jobs add up to: jobs by status, runs by day in São Paulo, and how long.
 
-
-def runs_by_day(connection: Connection, creator_id: str, since: datetime) -> Sequence[Row[Any]]:
-    """Return the runs of each day in São Paulo since a moment, as day and counts by outcome."""
-    return connection.execute(_BY_DAY, {"creator_id": creator_id, "since": since}).all()
-
-
-def latency(connection: Connection, creator_id: str, since: datetime) -> Row[Any]:
-    """Return how many runs ended, and the median and 95th percentile of their waits and work.
-
-    `wait` (from being due to the start) and `work` (to the end) are in seconds, null without runs.
+    Each of `by_day` is a day and its counts by outcome. `latency` is how many runs ended, and the
+    median and 95th percentile of their `wait` (from being due to the start) and `work` (to the
+    end), in seconds, null without runs.
     """
-    return connection.execute(_LATENCY, {"creator_id": creator_id, "since": since}).one()
+
+    by_status: dict[str, int]
+    by_day: Sequence[Row[Any]]
+    latency: Row[Any]
+
+
+# By database, user, how many days, and the begin of the present one.
+_passed = Remembered[tuple[str | None, str, int, datetime], Figures](MANY_SECONDS, most=1_000)
+
+
+def figures(connection: Connection, creator_id: str, days: int) -> Figures:
+    """Return what a user's jobs add up to, with their runs of the last so many days.
+
+    Of whom there is much to count (MANY), jobs that have ended, days before today and `latency`
+    are as they were at most MANY_SECONDS ago; open jobs and today are counted each time.
+    """
+    now = utc_now()
+    today = now.astimezone(SAO_PAULO).replace(hour=0, minute=0, second=0, microsecond=0)
+    key = (connection.engine.url.database, creator_id, days, today)
+    passed = _passed.get(key)
+    if passed is not None:
+        ended = {status: jobs for status, jobs in passed.by_status.items() if status in FINAL}
+        before = [day for day in passed.by_day if day.day < today.date()]
+        return Figures(
+            ended | _by_status(connection, _OPEN_BY_STATUS, creator_id),
+            [*before, *_by_day(connection, creator_id, today)],
+            passed.latency,
+        )
+    since = now - timedelta(days=days)
+    found = Figures(
+        _by_status(connection, _BY_STATUS, creator_id),
+        _by_day(connection, creator_id, since),
+        connection.execute(_LATENCY, {"creator_id": creator_id, "since": since}).one(),
+    )
+    if sum(found.by_status.values()) >= MANY or found.latency.runs >= MANY:
+        _passed.put(key, found)
+    return found
+
+
+def _by_status(connection: Connection, query: TextClause, creator_id: str) -> dict[str, int]:
+    return {row.status: row.jobs for row in connection.execute(query, {"creator_id": creator_id})}
+
+
+def _by_day(connection: Connection, creator_id: str, since: datetime) -> Sequence[Row[Any]]:
+    return connection.execute(_BY_DAY, {"creator_id": creator_id, "since": since}).all()
 
 
 def company_results(

@@ -65,15 +65,21 @@ def start(ledger: Engine, job_id: int) -> uuid.UUID:
 def finish(ledger: Engine, job_id: int, **fields: Any) -> uuid.UUID:
     """Let a worker have processed the job; `fields` differ from an empty company's."""
     run_id = start(ledger, job_id)
+    end(ledger, run_id, **fields)
+    return run_id
+
+
+def end(ledger: Engine, run_id: uuid.UUID, **fields: Any) -> None:
+    """Let a worker have processed a run that it has claimed."""
     with ledger.begin() as connection:
         number = connection.execute(
-            text("SELECT cpf_cnpj FROM job WHERE id = :id"), {"id": job_id}
+            text("SELECT cpf_cnpj FROM job JOIN run ON job_id = job.id WHERE run.id = :id"),
+            {"id": run_id},
         ).scalar_one()
         outcome = Outcome(
             run_id, 1, Status.PROCESSED, source="t", company=company(number, **fields)
         )
         assert work.settle(connection, [outcome], WORKER) == {run_id}
-    return run_id
 
 
 def count(ledger: Engine, table: str) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from agendador import dispatcher
+from agendador import confirms, dispatcher
 from agendador.dispatcher import Dispatcher
 from agendador.settings import AgendadorSettings
 from core.broker import topology
@@ -51,7 +51,7 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what a dispatcher looks after now and then be looked after soon."""
     monkeypatch.setattr(dispatcher, "POLL_SECONDS", 0.2)
     monkeypatch.setattr(dispatcher, "STRANDED_SECONDS", 0.05)
-    monkeypatch.setattr(dispatcher, "RETRY_DELAY", timedelta(seconds=0.1))
+    monkeypatch.setattr(confirms, "RETRY_DELAY", timedelta(seconds=0.1))
 
 
 @pytest.fixture
@@ -226,6 +226,22 @@ def test_a_broker_that_breaks_off_again_and_again_loses_nothing(
     messages = [message.data for message in published(declared_broker, len(ids))]
     assert {message["id"] for message in messages} == ids
     assert len({message["run_id"] for message in messages}) == len(ids)
+
+
+def test_while_the_broker_owes_a_confirm_the_next_jobs_are_published(
+    world: World, declared_broker: Broker, start: Start, proxy: Proxy
+) -> None:
+    start(proxy.port)
+    world.add()
+    wait_until(lambda: all_queued(world))
+    proxy.mute()
+    ids: list[int] = []
+    for _ in range(2):
+        ids.append(world.add())
+        wait_until(lambda: depth(declared_broker, "job_created") == 1 + len(ids))
+    assert {world.statuses()[job_id] for job_id in ids} == {"created"}
+    proxy.unmute()
+    wait_until(lambda: all_queued(world))
 
 
 def test_what_was_taken_but_never_confirmed_is_published_by_whoever_comes_next(

@@ -9,10 +9,10 @@ from dateutil.rrule import rrulestr
 from sqlalchemy import Engine, text
 
 from core.clock import SAO_PAULO
-from core.ledger import recurrence
+from core.ledger import recurrence, reports
 from core.ledger.transitions import mails
 from tests.agendador.conftest import Caller, Users, claims_of
-from tests.agendador.ledgers import finish, job
+from tests.agendador.ledgers import end, finish, job, start
 from tests.people import JOAO, MARIA, cnpj
 
 
@@ -65,6 +65,83 @@ def test_the_figures_tell_of_status_days_and_latency(
     assert 0 <= data["latency"]["work_p50_s"] <= data["latency"]["work_p95_s"]
     assert joao.get("/stats").json["data"]["latency"]["wait_p50_s"] is None
     assert maria.get("/stats?days=0").status_code == 422
+
+
+def add_ended_jobs(ledger: Engine, caller: Caller, count: int) -> None:
+    """Put jobs into the ledger that were due yesterday and processed in a second."""
+    with ledger.begin() as connection:
+        connection.execute(
+            text("""
+                WITH made AS (
+                    INSERT INTO job (title, description, cpf_cnpj, date, priority, status,
+                                     creator_id, creator_email, request_id)
+                    SELECT title, description, cpf_cnpj, now() - interval '1 day', priority,
+                           'processed', creator_id, creator_email, request_id
+                    FROM job, generate_series(1, :count) WHERE id = :id
+                    RETURNING id, date
+                )
+                INSERT INTO run (id, job_id, scheduled_for, priority, attempt, status, started_at,
+                                 finished_at)
+                SELECT gen_random_uuid(), id, date, 0, 1, 'processed', date,
+                       date + interval '1 second'
+                FROM made
+            """),
+            {"count": count, "id": make(caller)},
+        )
+
+
+def by_day(figures: dict[str, Any]) -> dict[date, tuple[int, int, int]]:
+    """Return the runs of each day that were processed, cancelled, and are open."""
+    return {
+        date.fromisoformat(day["day"]): (day["processed"], day["cancelled"], day["open"])
+        for day in figures["by_day"]
+    }
+
+
+def test_the_figures_follow_late_ends_edits_and_deletions_at_once(
+    maria: Caller, ledger: Engine
+) -> None:
+    today = datetime.now(SAO_PAULO).date()
+    yesterday = today - timedelta(days=1)
+    late, kept, gone = make(maria), make(maria), make(maria)
+    runs = {number: start(ledger, number) for number in (late, kept, gone)}
+    with ledger.begin() as connection:
+        for run in (runs[late], runs[gone]):
+            connection.execute(
+                text("UPDATE run SET scheduled_for = now() - interval '1 day' WHERE id = :id"),
+                {"id": run},
+            )
+    assert by_day(maria.get("/stats").json["data"]) == {yesterday: (0, 0, 2), today: (0, 0, 1)}
+
+    end(ledger, runs[late])
+    end(ledger, runs[gone])
+    assert by_day(maria.get("/stats").json["data"]) == {yesterday: (2, 0, 0), today: (0, 0, 1)}
+
+    maria.delete(f"/job/{gone}")
+    maria.post(f"/job/{kept}/cancel")
+    figures = maria.get("/stats").json["data"]
+    assert by_day(figures) == {yesterday: (1, 0, 0), today: (0, 1, 0)}
+    assert figures["by_status"]["processed"] == figures["by_status"]["cancelled"] == 1
+    assert figures["by_status"]["processing"] == 0
+
+
+def test_of_many_jobs_what_goes_on_is_counted_each_time(maria: Caller, ledger: Engine) -> None:
+    today = datetime.now(SAO_PAULO).date()
+    add_ended_jobs(ledger, maria, reports.MANY)
+    first = maria.get("/stats").json["data"]
+    assert first["by_status"]["processed"] == first["latency"]["runs"] == reports.MANY
+    assert by_day(first) == {today - timedelta(days=1): (reports.MANY, 0, 0)}
+
+    finish(ledger, make(maria))
+    start(ledger, make(maria))
+
+    later = maria.get("/stats").json["data"]
+    assert by_day(later) == by_day(first) | {today: (1, 0, 1)}
+    assert (later["by_status"]["created"], later["by_status"]["processing"]) == (1, 1)
+    # What has ended is counted anew after a minute.
+    assert later["by_status"]["processed"] == reports.MANY
+    # Others' figures, and those of other days, are their own.
+    assert maria.get("/stats?days=2").json["data"]["by_status"]["processed"] == reports.MANY + 1
 
 
 def feed(app: APIFlask, path: str) -> str:

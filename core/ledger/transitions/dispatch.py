@@ -204,7 +204,7 @@ _MARK_QUEUED = Prepared(
     ), marked AS (
         UPDATE run SET status = 'queued', queued_at = coalesce(queued_at, now()),
                        lease_until = now() + :lease
-        WHERE id = ANY(:run_ids) AND job_id IN (SELECT id FROM locked)
+        WHERE id = ANY(:run_ids) AND job_id = ANY(ARRAY(SELECT id FROM locked))
           AND CASE status WHEN 'created' THEN true ELSE status = 'queued' END
         RETURNING job_id
     )

@@ -1,0 +1,112 @@
+"""What the broker answers is noted in the ledger, while the dispatcher takes what is next."""
+
+import threading
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from datetime import timedelta
+from queue import Full, Queue
+from typing import Any
+
+from sqlalchemy import Engine, Row
+
+from core import logs
+from core.broker import events
+from core.broker.publisher import Failures, Publisher, PublishError
+from core.ledger import connection as ledger
+from core.ledger.transitions import dispatch
+
+# How many batches may be on their way to the broker; more are not taken meanwhile.
+ON_THE_WAY = 4
+CONFIRM_TIMEOUT_SECONDS = 5.0
+RETRY_DELAY = timedelta(seconds=1)
+LEDGER_PAUSE_SECONDS = 0.5
+
+log = logs.logger(__name__)
+
+_Runs = Sequence[Row[Any]]
+_Batch = tuple[_Runs, "Future[Failures]"]
+_Failed = list[tuple[Row[Any], PublishError]]
+
+
+class Confirms:
+    """Waits for the broker's answers in a thread of its own and marks runs as queued."""
+
+    def __init__(self, engine: Engine, publisher: Publisher) -> None:
+        self._engine = engine
+        self._publisher = publisher
+        self._sent: Queue[_Batch | None] = Queue(ON_THE_WAY)
+        # Those that were told of: of each run that cannot be published one event tells.
+        self._unpublished: set[uuid.UUID] = set()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="confirms", daemon=True)
+        self._thread.start()
+
+    def expect(self, runs: _Runs, answer: "Future[Failures]") -> None:
+        """See to runs that were handed to the publisher; waits while too many are on their way."""
+        self._sent.put((runs, answer))
+
+    def close(self, timeout: float) -> None:
+        """Stop, after waiting at most twice `timeout` seconds for what is on its way."""
+        self._closing.set()
+        with suppress(Full):
+            self._sent.put(None, timeout=timeout)
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while (batch := self._sent.get()) is not None:
+            while not self._is_noted(*batch):
+                if self._closing.wait(LEDGER_PAUSE_SECONDS):
+                    return
+
+    def _is_noted(self, runs: _Runs, answer: "Future[Failures]") -> bool:
+        wait([answer], CONFIRM_TIMEOUT_SECONDS)
+        try:
+            self._note(runs, answer)
+        except Exception as exc:
+            if ledger.is_lost(exc):
+                log.warning("database_lost", error=type(exc).__name__)
+            else:
+                log.exception("confirms_not_noted")
+            return False
+        return True
+
+    def _note(self, runs: _Runs, answer: "Future[Failures]") -> None:
+        """Note what the broker has answered, or that it has not."""
+        failed = _failed(runs, answer)
+        unpublished = {run.run_id for run, _ in failed}
+        confirmed = [run.run_id for run in runs if run.run_id not in unpublished]
+        with self._engine.begin() as connection:
+            if confirmed:
+                dispatch.mark_queued(connection, confirmed)
+            if unpublished:
+                dispatch.hand_back_unpublished(connection, list(unpublished), RETRY_DELAY)
+        self._report(failed)
+
+    def _report(self, failed: _Failed) -> None:
+        """Tell of each run that could not be published once, until all can be again."""
+        if not failed:
+            self._unpublished.clear()
+        for run, reason in failed:
+            if run.run_id in self._unpublished:
+                continue
+            self._unpublished.add(run.run_id)
+            log.warning("not_published", run_id=str(run.run_id), job_id=run.id, reason=str(reason))
+            events.emit(
+                self._publisher,
+                "queue",
+                request_id=run.request_id,
+                job_id=run.id,
+                run_id=str(run.run_id),
+                reason=str(reason),
+            )
+
+
+def _failed(runs: _Runs, answer: "Future[Failures]") -> _Failed:
+    """Return which runs were not confirmed and why; what was not sent in time is taken back."""
+    if answer.cancel():
+        late = PublishError("the broker did not confirm in time")
+        return [(run, late) for run in runs]
+    failures = answer.result()
+    return [(run, failures[str(run.run_id)]) for run in runs if str(run.run_id) in failures]
