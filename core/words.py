@@ -235,9 +235,10 @@ def document(text: str) -> str:
 def day(text: str | None) -> str:
     """Return `2026-11-24` as `24/11/2026`; anything else stays as it is."""
     try:
-        return date.fromisoformat(text or "").strftime("%d/%m/%Y")
+        found = date.fromisoformat(text or "")
     except ValueError:
         return text or ""
+    return f"{found.day:02}/{found.month:02}/{found.year:04}"
 
 
 def money(text: str) -> str:

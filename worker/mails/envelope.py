@@ -131,10 +131,20 @@ def _page(html: str, boundary: str) -> bytes:
     mean the same. A line that is too long for a mail, or the boundary within, has the whole part
     encoded.
     """
-    lines = html.encode("ascii", "xmlcharrefreplace").split(b"\n")
-    if boundary in html or max(map(len, lines)) > _LONGEST_LINE:
+    page = html.encode("ascii", "xmlcharrefreplace")
+    if boundary in html or not _has_short_lines(page):
         return _quoted("html", html)
-    return _part_head("html", "7bit") + b"\r\n".join(lines)
+    return _part_head("html", "7bit") + page.replace(b"\n", b"\r\n")
+
+
+def _has_short_lines(page: bytes) -> bool:
+    """Tell whether no line is too long, looking at the last line break within each such length."""
+    begin = 0
+    while len(page) - begin > _LONGEST_LINE:
+        begin = page.rfind(b"\n", begin, begin + _LONGEST_LINE + 1) + 1
+        if not begin:
+            return False
+    return True
 
 
 def _quoted(subtype: str, text: str) -> bytes:
