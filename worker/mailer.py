@@ -81,6 +81,7 @@ class Mailer:
                 self._pause("database_lost", type(exc).__name__)
             except ServerAwayError as exc:
                 self._pause("smtp_server_away", str(exc))
+        self._note_taken()
         self._server.close()
         self._listener.close()
         self._presence.leave(self._engine)
@@ -94,17 +95,22 @@ class Mailer:
         self._stopping.wait(seconds)
 
     def _send_batch(self) -> bool:
-        """Send mails that are due, at most a batch of them, and tell whether there were any."""
+        """Send mails that are due, at most a batch of them, and tell whether there were any.
+
+        The last of them that the server took are marked as the next batch is claimed.
+        """
         self._claimed_at = time.monotonic()
         with self._engine.begin() as connection:
-            claimed = mails.claim_mails(connection, BATCH, LEASE)
+            claimed = mails.claim_mails(connection, BATCH, LEASE, self._taken)
+        self._taken = []
         self._undecided = {mail.id for mail in claimed}
         try:
             for mail, refusal in self._server.send(self._written(claimed), self._may_begin):
                 self._decide(mail, refusal)
         finally:
-            self._note_taken()
-            self._release(sorted(self._undecided))
+            if self._undecided:
+                self._note_taken()
+                self._release(sorted(self._undecided))
         return bool(claimed)
 
     def _written(self, claimed: Sequence[Row[Any]]) -> Iterator[tuple[Row[Any], Sealed]]:

@@ -87,6 +87,16 @@ def test_a_sent_mail_is_never_claimed_again(world: World) -> None:
     assert world.mails()[0].sent_at is not None
 
 
+def test_what_was_sent_is_marked_as_the_next_are_claimed(world: World) -> None:
+    queue(world, 3)
+    sent = claim(world, 2)
+    make_due(world)
+    with world.engine.begin() as connection:
+        (left,) = mails.claim_mails(connection, 9, LEASE, [mail.id for mail in sent])
+    assert left.key == "k3"
+    assert [mail.sent_at is not None for mail in world.mails()] == [True, True, False]
+
+
 def test_a_mail_that_failed_for_good_is_never_claimed_again(world: World) -> None:
     queue(world, 1)
     (mail,) = claim(world)

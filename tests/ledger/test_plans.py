@@ -138,7 +138,7 @@ HOT: dict[str, Callable[[Connection], object]] = {
     "renew": of_run(work.renew, "w"),
     "release": of_run(work.release, "w"),
     "settle": settle,
-    "claim mails": lambda c: mails.claim_mails(c, 20, timedelta(1)),
+    "claim mails": lambda c: mails.claim_mails(c, 20, timedelta(1), [1, 2]),
     "summaries of a day": queue_summaries,
     "create": create,
     "cancel": lambda c: people.cancel_job(c, 1, "user1"),

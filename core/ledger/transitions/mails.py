@@ -113,12 +113,16 @@ _INSERT_SUMMARIES = text(f"""
            pg_notify('{MAIL_CHANNEL}', '')
 """)
 
+# What was sent is locked before what is claimed, which waits for nobody: see `_DROP`.
 _CLAIM_MAILS = Prepared(
     "claim_mails",
     """
-    WITH claimed AS (
+    WITH marked AS (
+        UPDATE mail SET sent_at = now(), last_error = NULL WHERE id = ANY(:sent) RETURNING id
+    ), claimed AS (
         SELECT id FROM mail
         WHERE sent_at IS NULL AND failed_at IS NULL AND next_attempt_at <= now()
+            AND (SELECT count(*) FROM marked) >= 0
         ORDER BY next_attempt_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
     )
     UPDATE mail SET next_attempt_at = now() + :lease, attempts = attempts + 1
@@ -127,6 +131,7 @@ _CLAIM_MAILS = Prepared(
     """,
     limit="bigint",
     lease="interval",
+    sent="bigint[]",
 )
 
 _SENT = Prepared(
@@ -189,12 +194,16 @@ def _of_day(day: date, since: datetime, until: datetime) -> dict[str, Any]:
     return bounds | {"severities": list(SEVERITIES)}
 
 
-def claim_mails(connection: Connection, limit: int, lease: timedelta) -> Sequence[Row[Any]]:
+def claim_mails(
+    connection: Connection, limit: int, lease: timedelta, sent: Sequence[int] = ()
+) -> Sequence[Row[Any]]:
     """Take up to `limit` mails that are to be sent, oldest first, for as long as the lease.
 
-    Rows hold id, key, kind, recipient, context and attempts (this one counted).
+    Those in `sent` are marked, as `mark_mails_sent` does, in the same statement. Rows hold id, key,
+    kind, recipient, context and attempts (this one counted).
     """
-    claimed = _CLAIM_MAILS.run(connection, {"limit": limit, "lease": lease})
+    values = {"limit": limit, "lease": lease, "sent": list(sent)}
+    claimed = _CLAIM_MAILS.run(connection, values)
     return sorted(claimed, key=lambda mail: mail.id)
 
 
