@@ -4,6 +4,7 @@ Bind `request_id`, `job_id` or `run_id` with `structlog.contextvars.bound_contex
 line that is written meanwhile carries them. Never log a password, a token, a cookie or a name.
 """
 
+import json
 import logging
 import sys
 from contextlib import suppress
@@ -16,6 +17,8 @@ from core.settings import Settings
 # What each of our own lines goes through. Loggers keep this very list, so changing what is in it
 # reaches those that have been used already.
 _PROCESSORS: list[Any] = []
+# `json.dumps` would make an encoder for each line.
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 class _StandardError:
@@ -69,6 +72,10 @@ def configure(settings: Settings, service: str) -> None:
     logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 
+def _to_json(_: Any, __: str, event: dict[str, Any]) -> str:
+    return _encode(event)
+
+
 def _at_least(level: int) -> Any:
     levels = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
     levels["exception"] = logging.ERROR
@@ -95,7 +102,7 @@ def _renderers(settings: Settings, service: str) -> list[Any]:
     return [
         add_service,
         structlog.processors.format_exc_info,
-        structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+        _to_json,
     ]
 
 

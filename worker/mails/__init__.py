@@ -98,7 +98,9 @@ def write(kind: str, context: Mapping[str, Any]) -> Written:
 
 
 def _fill(template: str, letter: Letter) -> str:
-    return _templates.get_template(template).render(letter=letter)
+    # What a template imports would be made ready anew for every mail.
+    parts = _templates.get_template(f"parts.{template.rpartition('.')[2]}").module
+    return _templates.get_template(template).render(letter=letter, parts=parts)
 
 
 def _places(error: ValidationError) -> str:

@@ -95,7 +95,7 @@ class SummaryLetter(Letter):
 
 def fact(label: str, *lines: str, tone: Tone | None = None) -> Fact:
     """Return a fact without the lines that are empty."""
-    return Fact(label, tuple(line for line in lines if line), tone)
+    return Fact(label, tuple(filter(None, lines)), tone)
 
 
 def section(title: str, *facts: Fact) -> Section:
