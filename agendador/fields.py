@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import (
@@ -14,7 +14,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from core.clock import to_utc, utc_now
+from core.clock import to_utc, utc_now, utc_text
 from core.documents import InvalidDocumentError, parse_cnpj, parse_cpf
 from core.ledger.models import DESCRIPTION_LENGTH, MAX_PRIORITY, TITLE_LENGTH, Status
 from core.ledger.recurrence import parse as parse_rule
@@ -103,10 +103,6 @@ def _listed(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
-def _iso(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat()
-
-
 Title = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=TITLE_LENGTH),
@@ -158,6 +154,6 @@ Words = Annotated[
 # How a moment is answered: ISO 8601 in UTC, with its offset.
 Utc = Annotated[
     datetime,
-    PlainSerializer(_iso),
+    PlainSerializer(utc_text),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]

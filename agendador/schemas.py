@@ -23,7 +23,7 @@ from agendador.fields import (
     Utc,
     Words,
 )
-from core.clock import utc_now
+from core.clock import utc_now, utc_text
 from core.ledger.listings import NEWEST_FIRST, SORTS, Choice
 from core.ledger.models import Status
 from core.ledger.queries import JOB_FIELDS
@@ -32,6 +32,7 @@ from core.ledger.recurrence import first
 MAX_PAGE = 1_000_000
 MAX_PER_PAGE = 100
 MAX_LEDGER_ID = 2**63 - 1
+_MOMENTS = ("date", "created", "updated", "next_run_at")
 
 
 class JobIn(BaseModel):
@@ -270,4 +271,8 @@ def shown_job(row: sqlalchemy.Row[Any]) -> dict[str, Any]:
 
     Nothing is validated: the ledger's columns are typed already.
     """
-    return dict(zip(JOB_FIELDS, row, strict=False))
+    job = dict(zip(JOB_FIELDS, row, strict=False))
+    for name in _MOMENTS:
+        if job[name] is not None:
+            job[name] = utc_text(job[name])
+    return job

@@ -10,7 +10,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -32,6 +32,7 @@ from pydantic import ValidationError
 from core import logs
 from core.broker import events
 from core.broker.publisher import Publisher
+from core.clock import utc_text
 from core.envelope import MESSAGES, Envelope
 from core.validation import field_errors
 
@@ -61,7 +62,7 @@ class Json(DefaultJSONProvider):
     def default(o: Any) -> Any:
         """Return what stands for an object that JSON does not know: of a moment, its UTC text."""
         if isinstance(o, datetime):
-            return (o if o.tzinfo is UTC else o.astimezone(UTC)).isoformat()
+            return utc_text(o)
         return DefaultJSONProvider.default(o)
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
