@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import click
 import pika.exceptions
+import psycopg2
 from flask.cli import AppGroup
 from pika.adapters.blocking_connection import BlockingConnection
 from sqlalchemy.exc import OperationalError
@@ -103,5 +104,5 @@ def _broker(settings: AgendadorSettings) -> Iterator[BlockingConnection]:
         raise click.ClickException(
             f"the broker does not answer ({type(exc).__name__}): check BROKER_URL, createqueue"
         ) from exc
-    except OperationalError as exc:
+    except (OperationalError, psycopg2.OperationalError) as exc:
         raise click.ClickException("the database does not answer: check DATABASE_URL") from exc

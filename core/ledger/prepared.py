@@ -1,8 +1,9 @@
 """Statements that PostgreSQL reads and plans once for each connection, not once for each use.
 
-For what a worker asks hundreds of times a second: reading and planning a statement of several
-parts takes the server longer than doing it. Use a connection of `connection.engine` with
-`by_index`: a plan that is kept must not depend on how few rows there were when it was made.
+For what is asked hundreds of times a second: reading and planning a statement of several parts
+takes the server longer than doing it. For one that looks for rows use a connection of
+`connection.engine` with `by_index`: a plan that is kept must not depend on how few rows there were
+when it was made.
 
 The driver's cursor is used directly, in the transaction of the connection: what SQLAlchemy does
 around a statement costs more than the driver's part.

@@ -2,7 +2,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import DataError, IntegrityError
+from psycopg2 import DataError, IntegrityError
 
 from core.clock import utc_now
 from core.ledger.models import Status

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, column, text
+from sqlalchemy import Connection, Row, text
 
 from core.ledger import recurrence
 from core.ledger.connection import JOB_CHANNEL
 from core.ledger.models import FINAL, Status
+from core.ledger.prepared import Prepared
 from core.ledger.queries import JOB_COLUMNS, JOB_FIELDS
 from core.ledger.transitions.mails import queue_finished_mail
 
@@ -55,11 +56,17 @@ class NewJob:
 
 
 _SHOWN = ", ".join(JOB_FIELDS)
+_TEXTS = (
+    *("title", "description", "cpf_cnpj", "recurrence"),
+    *("creator_id", "creator_email", "idempotency_key", "request_id"),
+)
 
 _TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended('jobs:' || :creator_id, 0))")
 
 # One statement, so that it needs no transaction around it.
-_CREATE = text(f"""
+_CREATE = Prepared(
+    "create_job",
+    f"""
     WITH made AS (
         INSERT INTO job (title, description, cpf_cnpj, date, priority, status, recurrence,
                          next_run_at, creator_id, creator_email, idempotency_key, request_id,
@@ -71,9 +78,13 @@ _CREATE = text(f"""
         RETURNING {_SHOWN}
     )
     SELECT {_SHOWN}, CASE WHEN next_run_at <= now() + interval '2 seconds'
-                          THEN pg_notify('{JOB_CHANNEL}', '') END
-    FROM made
-""").columns(*JOB_COLUMNS, column("told"))
+                          THEN pg_notify('{JOB_CHANNEL}', '') END AS told
+    FROM made""",
+    **dict.fromkeys(_TEXTS, "text"),
+    date="timestamptz",
+    priority="int",
+    import_id="bigint",
+)
 
 _FIND_BY_KEY = text(f"""
     SELECT {_SHOWN} FROM job WHERE creator_id = :creator_id AND idempotency_key = :idempotency_key
@@ -110,7 +121,6 @@ _CANCEL_RUN = text("""
     WHERE id = :id
 """)
 
-
 _PAUSE = text("""
     WITH withdrawn AS (DELETE FROM run WHERE id = :run_id)
     UPDATE job SET paused = true, next_run_at = NULL, updated = now(),
@@ -135,7 +145,6 @@ _RUN_NOW = text(f"""
     WHERE id = :id
     RETURNING pg_notify('{JOB_CHANNEL}', '')
 """)
-
 
 # Jobs in the order in which all transactions lock them.
 _MOVE_MAILS = text("""
@@ -171,9 +180,9 @@ def create_job(connection: Connection, new: NewJob) -> tuple[Row[Any], bool]:
     job's becomes its first occurrence. Raises NoOccurrenceError.
     """
     values = {**vars(new), "date": first_date(new.recurrence, new.date)}
-    made = connection.execute(_CREATE, values).first()
-    if made is not None:
-        return made, True
+    made = _CREATE.run(connection, values)
+    if made:
+        return made[0], True
     found = connection.execute(_FIND_BY_KEY, values).first()
     if found is None:
         # It has been deleted meanwhile.
