@@ -17,7 +17,7 @@ HOUR = 3_600
 # Pages that one user gave and that no worker has read yet; each may be large.
 MAX_UNREAD_PAGES = 50
 # How many jobs of a user a process makes before it counts again, and how many users it remembers.
-UNCOUNTED = 100
+UNCOUNTED = 200
 MAX_REMEMBERED = 10_000
 OPEN_JOBS = "open_jobs"
 
@@ -26,9 +26,10 @@ class OpenJobs:
     """Who may have how many open jobs, held without counting them for each new one.
 
     A process that has counted a user's jobs, and found 2 × UNCOUNTED or more missing to the limit,
-    makes the next UNCOUNTED of them without counting. All others are counted, imports as a whole,
-    one at a time whichever process makes them. So one process holds the limit exactly, and each
-    further one adds UNCOUNTED jobs at most; an import at the same moment, what is on its way then.
+    makes the next UNCOUNTED of them without counting, but for one halfway, so that the rest need
+    not wait for a count. All others are counted, imports as a whole, one at a time whichever
+    process makes them. So one process holds the limit exactly, and each further one adds UNCOUNTED
+    jobs at most; an import at the same moment, what is on its way then.
     """
 
     def __init__(self, limit: int) -> None:
@@ -42,7 +43,7 @@ class OpenJobs:
             left = self._uncounted.get(user_id, 0)
             if left > 0:
                 self._uncounted[user_id] = left - 1
-            return left > 0
+            return left > 0 and left != UNCOUNTED // 2
 
     def note(self, user_id: str, count: int) -> None:
         """Remember how many jobs of a user are open, just counted while nobody else counts them."""
