@@ -48,7 +48,7 @@ def test_whatever_makes_work_is_told(world: World, listener: Listener) -> None:
     assert listener.wait(LONG)
     (run_id,) = world.queue()
     world.claim(run_id)
-    assert listener.wait(LONG), "a claim makes room at the broker, and a start mail"
+    assert listener.wait(LONG), "a start mail"
     world.settle(run_id, Status.PROCESSED)
     assert listener.wait(LONG), "an end mail"
     assert not listener.wait(0)
@@ -56,6 +56,23 @@ def test_whatever_makes_work_is_told(world: World, listener: Listener) -> None:
     world.edit(second, title="outro")
     assert listener.wait(LONG)
     del job_id
+
+
+@pytest.mark.parametrize("waits", ["nothing", "job", "attempt"])
+def test_room_at_the_broker_is_told_when_something_waits_for_it(world: World, waits: str) -> None:
+    world.add()
+    (run_id,) = world.queue()
+    if waits == "attempt":
+        _, other = world.start()
+        world.settle(other, Status.QUEUED, error_code="unavailable", retry_in=-1)
+    world.add(due_in=-1 if waits == "job" else 3600)
+    url = world.engine.url.render_as_string(hide_password=False)
+    settings = LedgerSettings.model_validate({"database_url": url})
+    dispatcher = Listener(settings, "dispatcher", [JOB_CHANNEL])
+    assert dispatcher.wait(LONG)
+    world.claim(run_id)
+    assert dispatcher.wait(0.3 if waits == "nothing" else LONG) == (waits != "nothing")
+    dispatcher.close()
 
 
 def test_what_is_rolled_back_is_not_told(world: World, listener: Listener) -> None:

@@ -98,7 +98,13 @@ _CLAIM = Prepared(
            job.id AS job_id, job.cpf_cnpj, job.request_id,
            CASE WHEN run.page_digest IS NOT NULL THEN (
                SELECT content FROM uploaded_page WHERE uploaded_page.run_id = run.id) END AS page,
-           pg_notify('{JOB_CHANNEL}', '') AS told_job, pg_notify('{MAIL_CHANNEL}', '') AS told_mail
+           -- There is room at the broker now, which is news only while something waits for it.
+           CASE WHEN EXISTS (SELECT FROM job WHERE next_run_at <= now()) OR EXISTS (
+               SELECT FROM run
+               WHERE status IN ('created', 'queued', 'processing')
+                 AND coalesce(next_attempt_at, lease_until) <= now() AND next_attempt_at IS NOT NULL
+           ) THEN pg_notify('{JOB_CHANNEL}', '') END AS told_job,
+           pg_notify('{MAIL_CHANNEL}', '') AS told_mail
     FROM claimed AS run JOIN jobs AS job ON job.id = run.job_id
     ORDER BY run.place
     """,
