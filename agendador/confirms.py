@@ -2,11 +2,11 @@
 
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from datetime import timedelta
-from queue import Full, Queue
+from queue import Empty, Full, Queue
 from typing import Any
 
 from sqlalchemy import Engine, Row
@@ -18,7 +18,10 @@ from core.ledger import connection as ledger
 from core.ledger.transitions import dispatch
 
 # How many batches may be on their way to the broker; more are not taken meanwhile.
-ON_THE_WAY = 4
+ON_THE_WAY = 16
+# A worker that is free claims within a few milliseconds what is sent. A claim says that the run was
+# queued, too: noting it before would only be in the claim's way.
+PAUSE_SECONDS = 0.01
 CONFIRM_TIMEOUT_SECONDS = 5.0
 RETRY_DELAY = timedelta(seconds=1)
 LEDGER_PAUSE_SECONDS = 0.5
@@ -56,14 +59,23 @@ class Confirms:
 
     def _run(self) -> None:
         while (batch := self._sent.get()) is not None:
-            while not self._is_noted(*batch):
+            batches = [batch, *self._next()]
+            while not self._is_noted(batches):
                 if self._closing.wait(LEDGER_PAUSE_SECONDS):
                     return
 
-    def _is_noted(self, runs: _Runs, answer: "Future[Failures]") -> bool:
-        wait([answer], CONFIRM_TIMEOUT_SECONDS)
+    def _next(self) -> Iterator[_Batch]:
+        """Wait a moment and give the batches that have come meanwhile."""
+        self._closing.wait(PAUSE_SECONDS)
+        with suppress(Empty):
+            while (batch := self._sent.get_nowait()) is not None:
+                yield batch
+            self._sent.put(None)
+
+    def _is_noted(self, batches: Sequence[_Batch]) -> bool:
+        wait([answer for _, answer in batches], CONFIRM_TIMEOUT_SECONDS)
         try:
-            self._note(runs, answer)
+            self._note(batches)
         except Exception as exc:
             if ledger.is_lost(exc):
                 log.warning("database_lost", error=type(exc).__name__)
@@ -72,11 +84,12 @@ class Confirms:
             return False
         return True
 
-    def _note(self, runs: _Runs, answer: "Future[Failures]") -> None:
+    def _note(self, batches: Sequence[_Batch]) -> None:
         """Note what the broker has answered, or that it has not."""
-        failed = _failed(runs, answer)
+        failed = [failure for runs, answer in batches for failure in _failed(runs, answer)]
         unpublished = {run.run_id for run, _ in failed}
-        confirmed = [run.run_id for run in runs if run.run_id not in unpublished]
+        sent = [run.run_id for runs, _ in batches for run in runs]
+        confirmed = [run_id for run_id in sent if run_id not in unpublished]
         with self._engine.begin() as connection:
             if confirmed:
                 dispatch.mark_queued(connection, confirmed)
