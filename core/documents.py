@@ -5,6 +5,7 @@ numeric check digits. python-stdnum knows both forms.
 """
 
 import re
+from functools import lru_cache
 
 from stdnum.br import cnpj as stdnum_cnpj
 from stdnum.br import cpf as stdnum_cpf
@@ -21,6 +22,8 @@ class InvalidDocumentError(ValueError):
     """The text is no valid CPF or CNPJ; the message tells the user why, in Portuguese."""
 
 
+# The same companies are consulted again and again.
+@lru_cache(maxsize=10_000)
 def parse_cnpj(text: str) -> str:
     """Return the 14 upper-case characters of a CNPJ typed with or without punctuation.
 
