@@ -1,8 +1,9 @@
 """The mailer: `python -m worker mail` sends the ledger's unsent mails. Any number may run at once.
 
 While the server takes a mail, the next one is written. At least once: what the server took is
-marked sent within milliseconds, a few mails together, so only a crash between the two sends them
-again, at most NOTE_MAILS and the one on its way, each with the same `Message-ID`. A mail that the
+marked sent within milliseconds, a few mails together, while the next ones are sent, so only a crash
+between the two sends them again: at most twice NOTE_MAILS and the one on its way, each with the
+same `Message-ID`. A mail that the
 server refuses is put off or given up alone. A server that takes no mail at all counts against none:
 the mails are handed back, and the mailer rests longer and longer.
 """
@@ -11,6 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -49,7 +51,9 @@ class Mailer:
     def __init__(self, settings: MailerSettings) -> None:
         self._settings = settings
         # Whatever the mailer writes is one statement.
-        self._engine = ledger.engine(settings, "mailer", checked=False, by_index=True, single=True)
+        self._engine = ledger.engine(
+            settings, "mailer", 2, checked=False, by_index=True, single=True
+        )
         self._listener = ledger.Listener(settings, "mailer", [ledger.MAIL_CHANNEL])
         self._server = MailServer[Row[Any]](settings, when_waiting=self._note_taken)
         self._heartbeat = Heartbeat(settings.heartbeat_file)
@@ -60,6 +64,9 @@ class Mailer:
         # Of those claimed, whose end is open; what the server took and is not marked yet.
         self._undecided: set[int] = set()
         self._taken: list[int] = []
+        # Marking waits for the disk, and need not keep the next mails waiting.
+        self._beside = ThreadPoolExecutor(1, "marking")
+        self._marking: Future[None] | None = None
 
     def run(self, stopping: threading.Event) -> None:
         """Send until `stopping` is set, whatever goes away and comes back meanwhile.
@@ -82,6 +89,7 @@ class Mailer:
             except ServerAwayError as exc:
                 self._pause("smtp_server_away", str(exc))
         self._note_taken()
+        self._beside.shutdown()
         self._server.close()
         self._listener.close()
         self._presence.leave(self._engine)
@@ -120,7 +128,7 @@ class Mailer:
         """
         for mail in claimed:
             if len(self._taken) >= NOTE_MAILS:
-                self._note_taken()
+                self._note_taken_beside()
             self._heartbeat.beat()
             with suppress(*ledger.ERRORS):
                 self._presence.tell(self._engine)
@@ -154,10 +162,22 @@ class Mailer:
         else:
             self._put_off(mail, error.step, str(error))
 
+    def _note_taken_beside(self) -> None:
+        """Have the mails that were taken marked while the next are sent."""
+        self._end_marking()
+        taken, self._taken = self._taken, []
+        self._marking = self._beside.submit(self._note, mails.mark_mails_sent, taken)
+
     def _note_taken(self) -> None:
+        self._end_marking()
         taken, self._taken = self._taken, []
         if taken:
             self._note(mails.mark_mails_sent, taken)
+
+    def _end_marking(self) -> None:
+        marking, self._marking = self._marking, None
+        if marking:
+            marking.result()
 
     def _message(self, mail: Row[Any]) -> Sealed:
         try:
