@@ -3,9 +3,9 @@
 While the server takes a mail, the next one is written. At least once: what the server took is
 marked sent within milliseconds, a few mails together, while the next ones are sent, so only a crash
 between the two sends them again: at most twice NOTE_MAILS and the one on its way, each with the
-same `Message-ID`. A mail that the
-server refuses is put off or given up alone. A server that takes no mail at all counts against none:
-the mails are handed back, and the mailer rests longer and longer.
+same `Message-ID`. A mail that the server refuses is put off or given up alone. A server that takes
+no mail at all counts against none: the mails are handed back, and the mailer rests longer and
+longer.
 """
 
 import random
@@ -71,7 +71,7 @@ class Mailer:
     def run(self, stopping: threading.Event) -> None:
         """Send until `stopping` is set, whatever goes away and comes back meanwhile.
 
-        The mail in flight is finished; what else is claimed is handed back.
+        What the server has been told of is ended; what else is claimed is handed back.
         """
         self._stopping = stopping
         log.info("mailer_started", server=f"{self._settings.smtp_host}:{self._settings.smtp_port}")
