@@ -314,6 +314,8 @@ def _open(settings: MailerSettings) -> smtplib.SMTP:
         connection.ehlo_or_helo_if_needed()
         if settings.smtp_starttls:
             connection.starttls(context=ssl.create_default_context())
+            # It begins anew (RFC 3207, 4.2): many servers take no mail from whom they do not know.
+            connection.ehlo_or_helo_if_needed()
         if settings.smtp_user:
             connection.login(settings.smtp_user, settings.smtp_password.get_secret_value())
     except BaseException:

@@ -50,10 +50,23 @@ def certificate(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def locked_postbox(certificate: Path) -> Iterator[Postbox]:
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate)
+def tls(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+@pytest.fixture
+def locked_postbox(tls: ssl.SSLContext) -> Iterator[Postbox]:
     server = Postbox(tls=tls, login=(USER, PASSWORD))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=[False, True], ids=["one by one", "pipelining"])
+def encrypting_postbox(tls: ssl.SSLContext, request: pytest.FixtureRequest) -> Iterator[Postbox]:
+    server = Postbox(tls=tls, pipelining=request.param)
     server.start()
     yield server
     server.stop()
@@ -78,6 +91,19 @@ def test_mail_is_sent_encrypted_and_logged_in(
 
     assert locked_postbox.received == ["ana@example.com"]
     assert PASSWORD not in mailer.log.read_text()
+
+
+def test_mails_are_sent_encrypted_to_a_server_that_wants_no_log_in(
+    ledger: Engine, encrypting_postbox: Postbox, start_mailer: StartMailer, certificate: Path
+) -> None:
+    people = [f"p{number}@example.com" for number in range(5)]
+    ids = [queue_mail(ledger, person) for person in people]
+
+    start_mailer(encrypting_postbox.port, **settings(certificate) | {"SMTP_USER": ""})
+    wait_sent(ledger, *ids)
+
+    assert encrypting_postbox.received == people
+    assert len(encrypting_postbox.connections) == 1
 
 
 def test_wrong_password_fails_no_mail_and_is_not_logged(
