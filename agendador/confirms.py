@@ -23,6 +23,8 @@ ON_THE_WAY = 16
 # queued, too: noting it before would only be in the claim's way.
 PAUSE_SECONDS = 0.01
 CONFIRM_TIMEOUT_SECONDS = 5.0
+# Longer than a broker that confirms nothing keeps `expect` waiting.
+EXPECT_SECONDS = 6.0
 RETRY_DELAY = timedelta(seconds=1)
 LEDGER_PAUSE_SECONDS = 0.5
 
@@ -47,8 +49,12 @@ class Confirms:
         self._thread.start()
 
     def expect(self, runs: _Runs, answer: "Future[Failures]") -> None:
-        """See to runs that were handed to the publisher; waits while too many are on their way."""
-        self._sent.put((runs, answer))
+        """See to runs that were handed to the publisher; waits while too many are on their way.
+
+        Raises queue.Full when that takes too long, since the ledger does not let the others be
+        noted: these are moved on by whoever claims them, or published again after their lease.
+        """
+        self._sent.put((runs, answer), timeout=EXPECT_SECONDS)
 
     def close(self, timeout: float) -> None:
         """Stop, after waiting at most twice `timeout` seconds for what is on its way."""
@@ -73,7 +79,9 @@ class Confirms:
             self._sent.put(None)
 
     def _is_noted(self, batches: Sequence[_Batch]) -> bool:
-        wait([answer for _, answer in batches], CONFIRM_TIMEOUT_SECONDS)
+        # `wait` would wait for what was taken back at an earlier try, too.
+        open_yet = [answer for _, answer in batches if not answer.done()]
+        wait(open_yet, CONFIRM_TIMEOUT_SECONDS)
         try:
             self._note(batches)
         except Exception as exc:

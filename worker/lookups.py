@@ -201,6 +201,8 @@ class Lookups:
                 raise
             self._store_one_by_one()
         settled, self._unsettled = self._unsettled, []
+        # What ends from now on is news again.
+        self._settle_at = math.inf
         for outcome in settled:
             self._in_flight.pop(outcome.run_id, None)
         for outcome in filter(attempt.is_exhausted, settled):

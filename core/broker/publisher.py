@@ -10,19 +10,18 @@ import atexit
 import random
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
 import pika
 import pika.exceptions
-from pika.adapters.select_connection import IOLoop, SelectConnection
+from pika.adapters.select_connection import IOLoop
 
 from core import logs
-from core.broker.connection import parameters
+from core.broker.connection import HoldingConnection, parameters
 from core.broker.messages import Message
 from core.settings import BrokerSettings
 
@@ -64,30 +63,6 @@ class _Batch:
 
 
 _Pending = tuple[Message, _Batch]
-
-
-class _Connection(SelectConnection):  # type: ignore[misc]
-    """Sends in one piece what is published together; pika sends three for each message."""
-
-    _held: list[bytes] | None = None
-
-    @contextmanager
-    def in_one_piece(self) -> Iterator[None]:
-        """Hold what the block sends, and send it at its end."""
-        held: list[bytes] = []
-        self._held = held
-        try:
-            yield
-        finally:
-            self._held = None
-            if held:
-                self._adapter_emit_data(b"".join(held))
-
-    def _adapter_emit_data(self, data: bytes) -> None:
-        if self._held is None:
-            super()._adapter_emit_data(data)
-        else:
-            self._held.append(data)
 
 
 class Publisher:
@@ -148,7 +123,9 @@ class Publisher:
         """Stop, after waiting at most `timeout` seconds for what still waits to be confirmed."""
         atexit.unregister(self.close)
         with self._lock:
-            waiting = {batch.future for _, batch in (*self._pending, *self._unconfirmed.values())}
+            kept = {batch.future for _, batch in (*self._pending, *self._unconfirmed.values())}
+        # `wait` would wait for what was taken back, too.
+        waiting = [future for future in kept if not future.done()]
         wait(waiting, timeout)
         self._stopping.set()
         self._in_loop(self._close_connection)
@@ -174,7 +151,7 @@ class Publisher:
     def _serve_connection(self) -> None:
         """Connect, and publish until the connection is lost."""
         loop = IOLoop()
-        self._connection = _Connection(
+        self._connection = HoldingConnection(
             self._parameters,
             on_open_callback=self._on_open,
             on_open_error_callback=self._on_lost,

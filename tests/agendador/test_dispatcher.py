@@ -408,6 +408,34 @@ def test_a_fault_that_nobody_thought_of_is_logged_and_survived(
     assert published(declared_broker)[0].data["id"] == job_id
 
 
+def test_confirms_that_cannot_be_noted_do_not_keep_it_from_stopping(
+    world: World,
+    start: Start,
+    read_logs: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(confirms, "ON_THE_WAY", 1)
+    monkeypatch.setattr(confirms, "EXPECT_SECONDS", 0.2)
+    world.write(
+        """
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            RAISE EXCEPTION 'refused';
+        END $$"""
+    )
+    world.write(
+        "CREATE TRIGGER refuse BEFORE UPDATE ON run FOR EACH ROW"
+        " WHEN (NEW.status = 'queued') EXECUTE FUNCTION refuse()"
+    )
+    try:
+        running = start()
+        wait_until(lambda: world.add() and "dispatcher_failed" in read_logs())
+        assert "confirms_not_noted" in read_logs()
+        running.stopping.set()
+        running.join()
+    finally:
+        world.write("DROP FUNCTION refuse CASCADE")
+
+
 @contextmanager
 def process(
     world: World, broker: Broker, log: Path, **environment: str

@@ -345,6 +345,16 @@ def test_closing_without_a_broker_takes_no_longer_than_it_may(
     assert time.monotonic() - began < 3
 
 
+def test_closing_does_not_wait_for_what_was_taken_back(
+    through_proxy: Publisher, proxy: Proxy
+) -> None:
+    proxy.shut()
+    assert through_proxy.publish([message("taken back")]).cancel()
+    began = time.monotonic()
+    through_proxy.close(timeout=LONG)
+    assert time.monotonic() - began < LONG / 2
+
+
 def test_closing_ends_the_thread_at_whatever_moment(declared_broker: Broker) -> None:
     before = set(threading.enumerate())
     for pause in (0.0, 0.001, 0.003, 0.01, 0.03):
