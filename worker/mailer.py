@@ -2,10 +2,9 @@
 
 While the server takes a mail, the next one is written. At least once: what the server took is
 marked sent within milliseconds, a few mails together, while the next ones are sent, so only a crash
-between the two sends them again: at most twice NOTE_MAILS and the one on its way, each with the
-same `Message-ID`. A mail that the server refuses is put off or given up alone. A server that takes
-no mail at all counts against none: the mails are handed back, and the mailer rests longer and
-longer.
+between the two sends them again: at most MOST_UNMARKED, each with the same `Message-ID`. A mail
+that the server refuses is put off or given up alone. A server that takes no mail at all counts
+against none: the mails are handed back, and the mailer rests longer and longer.
 """
 
 import random
@@ -32,6 +31,8 @@ POLL_SECONDS = 1.0
 BATCH = 50
 # So many mails that the server took are marked sent together, unless the server makes us wait.
 NOTE_MAILS = 8
+# So many are marked while as many are sent, and with these the last two of a batch.
+MOST_UNMARKED = 2 * NOTE_MAILS + 2
 # A claimed mail is begun within these seconds or handed back: then it ends within the lease.
 BEGIN_SECONDS = 30.0
 LEASE = timedelta(seconds=BEGIN_SECONDS + LONGEST_MAIL_SECONDS + 10.0)
@@ -88,7 +89,9 @@ class Mailer:
                 self._pause("database_lost", type(exc).__name__)
             except ServerAwayError as exc:
                 self._pause("smtp_server_away", str(exc))
-        self._note_taken()
+        # Without the database the end is as orderly; `_note` has told what stays unmarked.
+        with suppress(*ledger.ERRORS):
+            self._note_taken()
         self._beside.shutdown()
         self._server.close()
         self._listener.close()
@@ -169,10 +172,13 @@ class Mailer:
         self._marking = self._beside.submit(self._note, mails.mark_mails_sent, taken)
 
     def _note_taken(self) -> None:
-        self._end_marking()
+        """Have all that were taken marked, and wait for it."""
         taken, self._taken = self._taken, []
-        if taken:
-            self._note(mails.mark_mails_sent, taken)
+        try:
+            if taken:
+                self._note(mails.mark_mails_sent, taken)
+        finally:
+            self._end_marking()
 
     def _end_marking(self) -> None:
         marking, self._marking = self._marking, None

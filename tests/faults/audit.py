@@ -30,7 +30,7 @@ from tests.faults.questions import (
 from tests.faults.refusals import REASONS, REFUSALS, UNWANTED
 from tests.faults.suite import Suite
 from tests.queues import take
-from worker.mailer import NOTE_MAILS
+from worker.mailer import MOST_UNMARKED
 
 POLL_SECONDS = 0.5
 # A mailer notes a mail this soon after the server took it, unless the database is away.
@@ -40,9 +40,9 @@ NOTED_SECONDS = 2.0
 IN_FLIGHT = {
     ("kill", "inbox"): ("server", 2),
     ("stop", "inbox"): ("server", 2),
-    ("stop", EVERYTHING): ("mailer", 2 * NOTE_MAILS),
-    **{("kill", name): ("mailer", NOTE_MAILS) for name in ("mailer", "mailer-2")},
-    **{("stop", name): ("mailer", NOTE_MAILS) for name in ("mailer", "mailer-2")},
+    ("stop", EVERYTHING): ("mailer", 2 * MOST_UNMARKED),
+    **{("kill", name): ("mailer", MOST_UNMARKED) for name in ("mailer", "mailer-2")},
+    **{("stop", name): ("mailer", MOST_UNMARKED) for name in ("mailer", "mailer-2")},
     **{("cut", line("smtp", side)): ("network", 1) for side in SIDES},
     # The line to the true server breaks when another takes its place.
     **{(kind, line("smtp", side)): ("network", 1) for kind in REFUSALS for side in SIDES},

@@ -1,5 +1,7 @@
 """What goes away and comes back while mails are sent."""
 
+import signal
+
 from sqlalchemy import Engine
 
 from tests.waiting import wait_until
@@ -84,6 +86,27 @@ def test_mail_that_was_taken_while_the_database_was_away_is_marked_when_it_is_ba
     wait_sent(ledger, mail_id, second)
 
     assert postbox.times() == {"ana@example.com": 1, "bia@example.com": 1}
+
+
+def test_mailer_told_to_stop_without_the_database_says_what_is_not_marked_and_ends(
+    ledger: Engine, postbox: Postbox, start_mailer: StartMailer
+) -> None:
+    postbox.open_gate.clear()
+    mail_id = queue_mail(ledger, "ana@example.com")
+    mailer = start_mailer(postbox.port)
+    wait_until(lambda: postbox.received, because="the mail was not begun")
+    process = mailer.process()
+    assert process is not None
+
+    cut_off(ledger)
+    process.send_signal(signal.SIGTERM)
+    postbox.open_gate.set()
+    wait_until(lambda: mailer.process() is None, because="the mailer did not stop")
+    let_in(ledger)
+
+    assert [entry["mail_id"] for entry in logged(mailer, "mail_not_noted")] == [[mail_id]]
+    assert logged(mailer, "mailer_stopped")
+    assert row(ledger, mail_id).sent_at is None
 
 
 def test_idle_mailer_survives_the_database_going_away(
