@@ -12,22 +12,19 @@ breaks later is laid at the mail's door, because a mail that makes the server ha
 otherwise be tried for ever, before all others. The mail that was named behind it is named anew.
 """
 
-import select
 import smtplib
-import socket
-import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from worker.mails.connection import COMMAND_TIMEOUT_SECONDS, Answer, Connection, connect
 from worker.mails.contexts import clean, clip
 from worker.mails.envelope import Sealed
 from worker.settings import MailerSettings
 
-# No command but the last takes a healthy server long; that one may wait for its spam filter.
-COMMAND_TIMEOUT_SECONDS = 10.0
+# The content may wait for the server's spam filter.
 DATA_TIMEOUT_SECONDS = 30.0
 # What one mail takes at most: the word on the one before it, a new connection if that broke; then
 # its own sender, recipient, and the two answers to its content.
@@ -48,7 +45,6 @@ _PERMANENT = 500
 # After these it says no more: it closes the connection, or does not speak SMTP.
 _LAST = {421, -1}
 
-_Answer = tuple[int, bytes]
 Mail = TypeVar("Mail")
 
 
@@ -93,7 +89,7 @@ class MailServer(Generic[Mail]):
     def __init__(self, settings: MailerSettings, when_waiting: Callable[[], None]) -> None:
         self._settings = settings
         self._when_waiting = when_waiting
-        self._connection: smtplib.SMTP | None = None
+        self._connection: Connection | None = None
         self._used_at = 0.0
         # A mail is named to the server, then wanted by it, then handed over; each of these is of
         # one mail at a time. `told` says that the server knows of the one that is named.
@@ -144,7 +140,7 @@ class MailServer(Generic[Mail]):
         if connection is not None:
             connection.close()
 
-    def _connect(self) -> smtplib.SMTP:
+    def _connect(self) -> Connection:
         """Return the open connection, or a new one when there is none or it has died of rest.
 
         Raises ServerAwayError when the server cannot be reached or does not want us.
@@ -153,13 +149,13 @@ class MailServer(Generic[Mail]):
             self._drop()
         if self._connection is None:
             try:
-                self._connection = _open(self._settings)
+                self._connection = connect(self._settings)
             except _BROKEN as exc:
                 raise ServerAwayError(_reason(exc)) from exc
             self._used_at = time.monotonic()
         return self._connection
 
-    def _is_stale(self, connection: smtplib.SMTP) -> bool:
+    def _is_stale(self, connection: Connection) -> bool:
         if time.monotonic() - self._used_at < IDLE_SECONDS:
             return False
         try:
@@ -169,7 +165,7 @@ class MailServer(Generic[Mail]):
 
     def _begin(self, begun: _Begun[Mail]) -> None:
         """Hand over the mail that is wanted and tell of the next, or only remember the next."""
-        if self._wanted is not None or _is_pipelined(self._connect()):
+        if self._wanted is not None or self._connect().is_pipelined:
             self._hand_over(begun)
         else:
             self._named = begun
@@ -237,9 +233,9 @@ class MailServer(Generic[Mail]):
             return _lost(_reason(exc))
         return None
 
-    def _dialogue(self, connection: smtplib.SMTP, commands: tuple[str, ...]) -> Iterator[_Answer]:
+    def _dialogue(self, connection: Connection, commands: tuple[str, ...]) -> Iterator[Answer]:
         """Yield the answer to each command; they go together to a server that knows pipelining."""
-        together = _is_pipelined(connection)
+        together = connection.is_pipelined
         if together and not self._told:
             connection.send(_group(commands))
         for command in commands:
@@ -250,16 +246,14 @@ class MailServer(Generic[Mail]):
                 connection, DATA_TIMEOUT_SECONDS if last else COMMAND_TIMEOUT_SECONDS
             )
 
-    def _answer(self, connection: smtplib.SMTP, seconds: float) -> _Answer:
+    def _answer(self, connection: Connection, seconds: float) -> Answer:
         """Return the next answer; whoever has use for the time gets it, if the answer takes any."""
-        sock = connection.sock
-        if sock is not None and not _is_at_hand(connection):
-            if not select.select([sock], [], [], PATIENCE_SECONDS)[0]:
-                self._when_waiting()
-            sock.settimeout(seconds)
+        if not connection.speaks(PATIENCE_SECONDS):
+            self._when_waiting()
+        connection.answer_seconds = seconds
         return connection.getreply()
 
-    def _name_sender(self, answers: Iterator[_Answer]) -> None:
+    def _name_sender(self, answers: Iterator[Answer]) -> None:
         # All mails have the same sender: a server that refuses it would refuse them all.
         try:
             code, words = next(answers)
@@ -270,68 +264,16 @@ class MailServer(Generic[Mail]):
             self._drop()
             raise ServerAwayError(f"the sender is refused: {_said(code, words)}")
 
-    def _end_refused(self, connection: smtplib.SMTP, answers: Iterator[_Answer]) -> None:
+    def _end_refused(self, connection: Connection, answers: Iterator[Answer]) -> None:
         """Forget the refused mail (RSET), so that the next one may follow."""
         try:
             # A server that waits for the content of a mail to nobody is left waiting.
-            waits = _is_pipelined(connection) and any(code == _GO_ON for code, _ in answers)
+            waits = connection.is_pipelined and any(code == _GO_ON for code, _ in answers)
             if not waits and connection.rset()[0] == _OK:
                 return
         except _BROKEN:
             pass
         self._drop()
-
-
-class _Lines:
-    """What a server says, line by line; `smtplib` would not tell whether there is one at hand."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._heard = b""
-
-    @property
-    def at_hand(self) -> bool:
-        return b"\n" in self._heard
-
-    def readline(self, limit: int) -> bytes:
-        while not self.at_hand and len(self._heard) < limit:
-            more = self._sock.recv(limit)
-            if not more:
-                break
-            self._heard += more
-        line, end, self._heard = self._heard.partition(b"\n")
-        return line + end
-
-    def close(self) -> None:
-        self._heard = b""
-
-
-def _open(settings: MailerSettings) -> smtplib.SMTP:
-    connection = smtplib.SMTP(
-        settings.smtp_host, settings.smtp_port, timeout=COMMAND_TIMEOUT_SECONDS
-    )
-    try:
-        connection.ehlo_or_helo_if_needed()
-        if settings.smtp_starttls:
-            connection.starttls(context=ssl.create_default_context())
-            # It begins anew (RFC 3207, 4.2): many servers take no mail from whom they do not know.
-            connection.ehlo_or_helo_if_needed()
-        if settings.smtp_user:
-            connection.login(settings.smtp_user, settings.smtp_password.get_secret_value())
-    except BaseException:
-        connection.close()
-        raise
-    if connection.sock is not None:
-        connection.file = _Lines(connection.sock)
-    return connection
-
-
-def _is_pipelined(connection: smtplib.SMTP) -> bool:
-    return connection.has_extn("pipelining")
-
-
-def _is_at_hand(connection: smtplib.SMTP) -> bool:
-    return isinstance(connection.file, _Lines) and connection.file.at_hand
 
 
 def _framed(content: bytes) -> bytes:
