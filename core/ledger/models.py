@@ -69,8 +69,10 @@ class Base(DeclarativeBase):
 class Job(Base):
     """A consultation that somebody scheduled.
 
-    `next_run_at` is when the dispatcher makes the next run; null when none is to come. `date` is
-    the occurrence that is due or at work; a recurring job's moves on when that has ended.
+    `next_run_at` is when the dispatcher makes the next run; null when none is to come. It stays
+    while that run is on its way to the broker (`created`), until its confirm is noted or it is
+    claimed. `date` is the occurrence that is due or at work; a recurring job's moves on when that
+    has ended.
     """
 
     __tablename__ = "job"

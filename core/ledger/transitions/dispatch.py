@@ -43,9 +43,11 @@ _TAKE_DUE = Prepared(
     "take_due",
     f"""
     WITH RECURSIVE outstanding AS MATERIALIZED (
-        SELECT run.priority AS level, job.creator_id, job.priority
+        SELECT run.priority AS level, job.creator_id, job.priority, job_id, status
         FROM run CROSS JOIN LATERAL ({_JOB_OF_RUN}) AS job
         WHERE status IN ('created', 'queued') AND next_attempt_at IS NULL
+    ), on_its_way AS MATERIALIZED (
+        SELECT job_id FROM outstanding WHERE status = 'created'
     ), room AS MATERIALIZED (
         SELECT level, :window - sum(coalesce(runs, 0)) OVER (ORDER BY level DESC) AS free
         FROM generate_series(0, {MAX_PRIORITY}) AS level
@@ -59,6 +61,7 @@ _TAKE_DUE = Prepared(
         SELECT job.* FROM stream CROSS JOIN LATERAL (
             SELECT id, creator_id, priority, next_run_at FROM job
             WHERE status = 'created' AND priority = stream.priority AND next_run_at <= ripe
+              AND id NOT IN (SELECT job_id FROM on_its_way)
             ORDER BY next_run_at, id LIMIT :ahead) AS job
     ), enough AS MATERIALIZED (
         SELECT max(level) AS level FROM room JOIN (
@@ -79,6 +82,7 @@ _TAKE_DUE = Prepared(
             SELECT id, creator_id, next_run_at FROM job
             WHERE status = 'created' AND next_run_at IS NOT NULL
               AND priority = crowd.priority AND creator_id > crowd.creator_id
+              AND id NOT IN (SELECT job_id FROM on_its_way)
             ORDER BY creator_id, next_run_at, id LIMIT 1) AS job
     ), head AS MATERIALIZED (
         SELECT *, count(*) OVER (PARTITION BY priority) AS users
@@ -93,6 +97,7 @@ _TAKE_DUE = Prepared(
             SELECT id, next_run_at FROM job
             WHERE status = 'created' AND priority = head.priority
               AND creator_id = head.creator_id AND next_run_at <= ripe
+              AND id NOT IN (SELECT job_id FROM on_its_way)
             ORDER BY next_run_at, id LIMIT :batch / users) AS job
         UNION ALL
         SELECT run.id, job.id, creator_id, job.priority, run.next_attempt_at FROM (
@@ -144,8 +149,6 @@ _TAKE_DUE = Prepared(
         FROM due WHERE run.id = ANY(ARRAY(SELECT run_id FROM due WHERE NOT is_new))
           AND run.id = due.run_id AND run.status = 'queued' AND run.next_attempt_at = since
         RETURNING run.id
-    ), advanced AS (
-        UPDATE job SET next_run_at = NULL FROM due WHERE job.id = due.id AND is_new
     )
     SELECT {_MESSAGE_COLUMNS}, level, its_run AS run_id, CASE WHEN is_new THEN 1
         ELSE (SELECT attempt + 1 FROM run WHERE run.id = its_run) END AS attempt
@@ -206,9 +209,10 @@ _MARK_QUEUED = Prepared(
                        lease_until = now() + :lease
         WHERE id = ANY(:run_ids) AND job_id = ANY(ARRAY(SELECT id FROM locked))
           AND CASE status WHEN 'created' THEN true ELSE status = 'queued' END
-        RETURNING job_id
+        RETURNING job_id, scheduled_for
     )
-    UPDATE job SET status = 'queued' FROM marked WHERE job.id = marked.job_id RETURNING job.id""",
+    UPDATE job SET status = 'queued', next_run_at = nullif(next_run_at, scheduled_for)
+    FROM marked WHERE job.id = marked.job_id RETURNING job.id""",
     run_ids="uuid[]",
     lease="interval",
 )

@@ -57,7 +57,12 @@ _SUMMARIES = text(f"""
             SELECT job_id, id AS run_id FROM run
             WHERE scheduled_for >= :since AND scheduled_for < :until
             UNION ALL
-            SELECT id, NULL FROM job WHERE next_run_at >= :since AND next_run_at < :until
+            SELECT id, NULL FROM job
+            WHERE next_run_at >= :since AND next_run_at < :until
+              -- The run of one that is on its way to the broker counts already.
+              AND (id, next_run_at) NOT IN (
+                SELECT job_id, scheduled_for FROM run
+                WHERE status = 'created' AND next_attempt_at IS NULL)
         ) AS occasion
         JOIN job ON job.id = occasion.job_id
         LEFT JOIN run ON run.id = occasion.run_id

@@ -54,6 +54,12 @@ class Outcome:
     company: dict[str, Any] | None = None
 
 
+# Locked in the order in which all transactions do, each looked up by key: a join may go through all.
+_JOBS_OF_RUNS = """
+        SELECT id FROM job WHERE id = ANY(ARRAY(
+            SELECT (SELECT job_id FROM run WHERE id = run_id) FROM unnest(:run_ids) AS run_id))
+        ORDER BY id FOR NO KEY UPDATE"""
+
 _CLAIM = Prepared(
     "claim",
     f"""
@@ -61,8 +67,7 @@ _CLAIM = Prepared(
         SELECT * FROM unnest(:run_ids, :redelivered)
             WITH ORDINALITY AS asked(id, redelivered, place)
     ), locked AS MATERIALIZED (
-        SELECT job.id FROM job JOIN run ON run.job_id = job.id
-        WHERE run.id = ANY(:run_ids) ORDER BY job.id FOR NO KEY UPDATE OF job
+        {_JOBS_OF_RUNS}
     ), claimed AS (
         UPDATE run
         SET status = 'processing', attempt = run.attempt + 1, worker = :worker,
@@ -81,7 +86,8 @@ _CLAIM = Prepared(
               END
         RETURNING run.*, asked.place
     ), jobs AS (
-        UPDATE job SET status = 'processing' FROM claimed WHERE job.id = claimed.job_id
+        UPDATE job SET status = 'processing', next_run_at = nullif(next_run_at, scheduled_for)
+        FROM claimed WHERE job.id = claimed.job_id
         RETURNING job.*
     ), mails AS (
         INSERT INTO mail (key, kind, recipient, context)
@@ -99,7 +105,10 @@ _CLAIM = Prepared(
            CASE WHEN run.page_digest IS NOT NULL THEN (
                SELECT content FROM uploaded_page WHERE uploaded_page.run_id = run.id) END AS page,
            -- There is room at the broker now, which is news only while something waits for it.
-           CASE WHEN EXISTS (SELECT FROM job WHERE next_run_at <= now()) OR EXISTS (
+           CASE WHEN EXISTS (
+               SELECT FROM job WHERE next_run_at <= now() AND id NOT IN (
+                   SELECT job_id FROM run WHERE status = 'created' AND next_attempt_at IS NULL)
+           ) OR EXISTS (
                SELECT FROM run
                WHERE status IN ('created', 'queued', 'processing')
                  AND coalesce(next_attempt_at, lease_until) <= now() AND next_attempt_at IS NOT NULL
@@ -123,10 +132,9 @@ _RENEW = text("""
         FOR NO KEY UPDATE SKIP LOCKED)
 """)
 
-_RELEASE = text("""
+_RELEASE = text(f"""
     WITH locked AS MATERIALIZED (
-        SELECT job.id FROM job JOIN run ON run.job_id = job.id
-        WHERE run.id = ANY(CAST(:run_ids AS uuid[])) ORDER BY job.id FOR NO KEY UPDATE OF job
+        {_JOBS_OF_RUNS.replace(":run_ids", "CAST(:run_ids AS uuid[])")}
     ), released AS (
         UPDATE run SET status = 'queued', attempt = attempt - 1, worker = NULL,
                        lease_until = now() + :lease
@@ -165,8 +173,7 @@ _SETTLE = Prepared(
             run_id uuid, attempt int, status text, source text, error_code text,
             error_detail text, retry_in double precision, counts boolean, missing boolean)
     ), locked AS MATERIALIZED (
-        SELECT job.id FROM job JOIN run ON run.job_id = job.id
-        WHERE run.id = ANY(:run_ids) ORDER BY job.id FOR NO KEY UPDATE OF job
+        {_JOBS_OF_RUNS}
     ), settled AS (
         UPDATE run
         SET status = outcome.status,
