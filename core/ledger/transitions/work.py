@@ -54,7 +54,7 @@ class Outcome:
     company: dict[str, Any] | None = None
 
 
-# Locked in the order in which all transactions do, each looked up by key: a join may go through all.
+# In the order in which all transactions lock them; a join might go through all runs.
 _JOBS_OF_RUNS = """
         SELECT id FROM job WHERE id = ANY(ARRAY(
             SELECT (SELECT job_id FROM run WHERE id = run_id) FROM unnest(:run_ids) AS run_id))
