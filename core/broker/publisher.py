@@ -141,7 +141,9 @@ class Publisher:
             try:
                 self._serve_connection()
             except Exception:
-                log.exception("publisher_crashed")
+                # Told to close before the broker has said hello, pika fails an assertion.
+                if not self._stopping.is_set():
+                    log.exception("publisher_crashed")
             was_of_use = self._connected.is_set() and not self._refused
             self._connected.clear()
             self._take_back_unconfirmed()

@@ -1,4 +1,5 @@
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from core.broker.publisher import (
     UnroutableError,
 )
 from core.settings import BrokerSettings
-from devstack.ports import free
+from devstack.ports import LOOPBACK, free
 from devstack.process import Program
 from devstack.servers import ROOT
 from tests.clients import Broker
@@ -343,6 +344,19 @@ def test_closing_without_a_broker_takes_no_longer_than_it_may(
     began = time.monotonic()
     through_proxy.close(timeout=0.5)
     assert time.monotonic() - began < 3
+
+
+def test_closing_while_the_broker_says_nothing_is_no_error(
+    declared_broker: Broker, read_logs: Callable[[], str]
+) -> None:
+    with socket.create_server((LOOPBACK, 0)) as mute:
+        publisher = Publisher(settings_of(declared_broker, mute.getsockname()[1]), "test")
+        publisher.start()
+        client, _ = mute.accept()
+        with client:
+            assert client.recv(4) == b"AMQP"
+            publisher.close(timeout=LONG)
+    assert "publisher_crashed" not in read_logs()
 
 
 def test_closing_does_not_wait_for_what_was_taken_back(
