@@ -1,8 +1,9 @@
 """The dispatcher: takes due jobs from the ledger and publishes their runs to RabbitMQ.
 
 Any number may run at once. The database is the truth: a run is `queued` only after the broker has
-confirmed its message, and a message that is lost is published again when its lease ends. Taking,
-publishing and noting the confirms (`confirms`) have a thread each, so none waits for another.
+confirmed its message (or is at work already, where a worker was quicker than that was noted), and a
+message that is lost is published again when its lease ends. Taking, publishing and noting the
+confirms (`confirms`) have a thread each, so none waits for another unless it is far behind.
 """
 
 import threading

@@ -34,11 +34,11 @@ def _lookups(_arguments: argparse.Namespace) -> int:
     from core.ledger.connection import engine  # noqa: PLC0415 each command loads what it needs
     from worker.lookups import Lookups  # noqa: PLC0415
     from worker.sources.chain import build_chain  # noqa: PLC0415
-    from worker.sources.guard import SharedGuard  # noqa: PLC0415
+    from worker.sources.guard import CONNECTIONS, SharedGuard  # noqa: PLC0415
 
     config = settings.load(LookupSettings)
     logs.configure(config, "worker-lookups")
-    guard = SharedGuard(engine(config, "sources", config.lookup_slots), config)
+    guard = SharedGuard(engine(config, "sources", CONNECTIONS), config)
     Lookups(config, build_chain(config, guard)).run(_stop_on_signals())
     return 0
 

@@ -30,6 +30,9 @@ REFRESH_SECONDS = 1.0
 # When a source asks us to slow down without saying for how long, or the ledger is away.
 PAUSE_SECONDS = 30.0
 TRIAL_GRACE_SECONDS = 5.0
+# To the ledger, at most: leave to ask is given to one thread after the other, so that more of them
+# would only wait for a source's row.
+CONNECTIONS = 8
 
 # These say that the source is not well; the others are answers.
 _TROUBLES = (RateLimited, Unavailable, LayoutChanged, WrongCompany)
