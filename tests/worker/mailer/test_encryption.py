@@ -1,6 +1,8 @@
 """A mail server that asks for encryption and a log-in."""
 
+import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,9 +14,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from sqlalchemy import Engine
 
+from devstack.ports import LOOPBACK
 from tests.waiting import wait_until
 from tests.worker.mailer.postbox import Postbox
 from tests.worker.mailer.rows import StartMailer, logged, queue_mail, row, wait_sent
+from worker.mails.connection import connect
+from worker.settings import MailerSettings
 
 USER, PASSWORD = "agendador", "segredo-do-correio"
 
@@ -131,3 +136,38 @@ def test_server_whose_certificate_nobody_vouches_for_gets_no_mail(
 
     assert "CERTIFICATE_VERIFY_FAILED" in away[0]["error"]
     assert locked_postbox.received == []
+
+
+def test_what_was_said_before_the_encryption_began_is_no_answer(
+    ledger: Engine, tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    def serve() -> None:
+        plain, _ = server.accept()
+        plain.sendall(b"220 hello\r\n")
+        plain.recv(1000)
+        plain.sendall(b"250-hello\r\n250 STARTTLS\r\n")
+        plain.recv(1000)
+        plain.sendall(b"220 go on\r\n250-forged\r\n250 PIPELINING\r\n")
+        with tls.wrap_socket(plain, server_side=True) as encrypted:
+            encrypted.recv(1000)
+            encrypted.sendall(b"250 genuine\r\n")
+
+    with socket.create_server((LOOPBACK, 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        settings = MailerSettings.model_validate(
+            {
+                "database_url": ledger.url.render_as_string(hide_password=False),
+                "smtp_host": "localhost",
+                "smtp_port": server.getsockname()[1],
+                "smtp_starttls": True,
+            }
+        )
+        connection = connect(settings)
+        thread.join()
+    connection.close()
+
+    assert connection.ehlo_resp == b"genuine"
+    assert not connection.is_pipelined
