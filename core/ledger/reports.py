@@ -79,8 +79,8 @@ class Figures(NamedTuple):
     latency: Row[Any]
 
 
-# By database, user, how many days, and the begin of the present one.
-_passed = Remembered[tuple[str | None, str, int, datetime], Figures](MANY_SECONDS, most=1_000)
+# By database, user, how many days, and the begin of the present one; a row for each day, up to 366.
+_passed = Remembered[tuple[str | None, str, int, datetime], Figures](MANY_SECONDS, most=100)
 
 
 def figures(connection: Connection, creator_id: str, days: int) -> Figures:

@@ -8,6 +8,7 @@ import smtplib
 import socket
 import ssl
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from worker.settings import MailerSettings
@@ -108,3 +109,12 @@ def connect(settings: MailerSettings) -> Connection:
         connection.close()
         raise
     return connection
+
+
+def packet(content: bytes | None, commands: Iterable[str]) -> bytes:
+    """Return what is sent at once: the content of one mail, if there is any, and commands.
+
+    As it follows DATA, no line of the content begins with a dot, but the last (RFC 5321, 4.5.2).
+    """
+    framed = b"" if content is None else content.replace(b"\r\n.", b"\r\n..") + b".\r\n"
+    return framed + "".join(f"{command}\r\n" for command in commands).encode("ascii")

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from worker.mails.connection import COMMAND_TIMEOUT_SECONDS, Answer, Connection, connect
+from worker.mails.connection import COMMAND_TIMEOUT_SECONDS, Answer, Connection, connect, packet
 from worker.mails.contexts import clean, clip
 from worker.mails.envelope import Sealed
 from worker.settings import MailerSettings
@@ -174,11 +174,12 @@ class MailServer(Generic[Mail]):
         """Send the content of the mail that is wanted, and tell of the following one with it."""
         if self._connection is None or not (self._wanted or following):
             return
-        content = _framed(self._wanted.message.content) if self._wanted else b""
+        content = self._wanted.message.content if self._wanted else None
+        commands = following.commands if following else ()
         self._handed, self._wanted = self._wanted, None
         self._named, self._told = following, following is not None
         try:
-            self._connection.send(content + _group(following.commands if following else ()))
+            self._connection.send(packet(content, commands))
         except _BROKEN:
             # The answers will be missed.
             self._drop()
@@ -237,7 +238,7 @@ class MailServer(Generic[Mail]):
         """Yield the answer to each command; they go together to a server that knows pipelining."""
         together = connection.is_pipelined
         if together and not self._told:
-            connection.send(_group(commands))
+            connection.send(packet(None, commands))
         for command in commands:
             if not together:
                 connection.putcmd(command)
@@ -274,15 +275,6 @@ class MailServer(Generic[Mail]):
         except _BROKEN:
             pass
         self._drop()
-
-
-def _framed(content: bytes) -> bytes:
-    """Return the content as it follows DATA: no line begins with a dot, but the last (4.5.2)."""
-    return content.replace(b"\r\n.", b"\r\n..") + b".\r\n"
-
-
-def _group(commands: Iterable[str]) -> bytes:
-    return "".join(f"{command}\r\n" for command in commands).encode("ascii")
 
 
 def _refusal(step: str, code: int, words: bytes) -> RefusedError:
