@@ -4,6 +4,7 @@ import smtplib
 import sys
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 from bench import rounds
 from bench.rounds import Finding, Outcome
@@ -29,6 +30,7 @@ def run() -> Outcome:
         scene.execute("UPDATE mail SET next_attempt_at = 'infinity'")
         held: list[float] = []
         with scene.process(*MAILER, env={"LOG_FORMAT": "json"}) as mailer:
+            wait_until(partial(_is_there, scene), "the mailer has started")
             figures = rounds.interleave(
                 {
                     "ours": lambda: _ours(stage, scene, held, lambda: memory(mailer)),
@@ -59,6 +61,10 @@ def _plan(scene: Scene) -> None:
         (USERS, USERS, JOBS),
     )
     scene.execute("ANALYZE job")
+
+
+def _is_there(scene: Scene) -> bool:
+    return bool(scene.value("SELECT count(*) FROM worker_seen WHERE kind = 'mail'"))
 
 
 def _ready_made(scene: Scene) -> list[Sealed]:

@@ -47,6 +47,8 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+# Each rendering copies them one by one, and no template uses any.
+_templates.globals.clear()
 
 
 def render(

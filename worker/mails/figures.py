@@ -1,6 +1,7 @@
 """How moments, durations and priorities are written in mails; the rest is in `core.words`."""
 
 from datetime import date, datetime
+from functools import lru_cache
 
 from core.clock import SAO_PAULO
 from core.words import MONTHS, PRIORITIES, WEEKDAYS
@@ -11,6 +12,8 @@ def joined(separator: str, *parts: str) -> str:
     return separator.join(filter(None, parts))
 
 
+# Consultations that repeat are due at few moments.
+@lru_cache(maxsize=1024)
 def moment(value: datetime | None) -> str:
     """Return a moment as `dd/mm/aaaa às HH:MM` in São Paulo, or nothing for none."""
     return _local(value.astimezone(SAO_PAULO)) if value else ""
@@ -24,13 +27,18 @@ def moment_within(day: date, value: datetime | None) -> str:
     return _time(local) if local.date() == day else f"em {_local(local)}"
 
 
-# `strftime` takes twice as long, and a mail has a dozen moments.
 def _local(moment: datetime) -> str:
-    return f"{moment.day:02}/{moment.month:02}/{moment.year} {_time(moment)}"
+    return f"{short_date(moment)} {_time(moment)}"
 
 
 def _time(moment: datetime) -> str:
     return f"às {moment.hour:02}:{moment.minute:02}"
+
+
+def short_date(day: date) -> str:
+    """Return a day as `24/11/2026`."""
+    # `strftime` takes twice as long, and a mail has a dozen of them.
+    return f"{day.day:02}/{day.month:02}/{day.year}"
 
 
 def long_date(day: date) -> str:
@@ -51,6 +59,7 @@ def duration(milliseconds: int | None) -> str:
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
+@lru_cache(maxsize=16)
 def priority(level: int) -> str:
     """Return a priority in words with its number, such as `Urgente (5)`."""
     return f"{PRIORITIES[level]} ({level})" if 0 <= level < len(PRIORITIES) else str(level)

@@ -37,7 +37,7 @@ def compose(context: Mapping[str, Any]) -> SummaryLetter:
     return SummaryLetter(
         subject=_subject(summary),
         heading="Seu dia em consultas",
-        badge=summary.day.strftime("%d/%m/%Y"),
+        badge=figures.short_date(summary.day),
         tone="info",
         intro=_intro(summary, groups),
         groups=groups,
@@ -53,7 +53,8 @@ def _subject(summary: Summary) -> str:
     jobs = (
         words.counted(summary.total, "consulta", "consultas") if summary.total else "sem consultas"
     )
-    return f"Resumo de {summary.day:%d/%m/%Y}: {jobs}{f', {failed} com erro' if failed else ''}"
+    day = figures.short_date(summary.day)
+    return f"Resumo de {day}: {jobs}{f', {failed} com erro' if failed else ''}"
 
 
 def _intro(summary: Summary, groups: tuple[Group, ...]) -> str:
