@@ -48,6 +48,9 @@ def _send(case: Any, **options: Any) -> Any:
     """Send without what only a socket has: Schemathesis 4.32 gives that to the app with probes."""
     for name in ("max_redirects", "verify", "cert"):
         options.pop(name, None)
+    if str(case.media_type).startswith("multipart/") and not isinstance(case.body, dict):
+        # A form that is none would come without its type, and then it may be a table.
+        options["headers"] = {**(options.get("headers") or {}), "Content-Type": case.media_type}
     return WSGITransport.send(WSGI_TRANSPORT, case, **options)
 
 
