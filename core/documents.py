@@ -22,8 +22,6 @@ class InvalidDocumentError(ValueError):
     """The text is no valid CPF or CNPJ; the message tells the user why, in Portuguese."""
 
 
-# The same companies are consulted again and again.
-@lru_cache(maxsize=10_000)
 def parse_cnpj(text: str) -> str:
     """Return the 14 upper-case characters of a CNPJ typed with or without punctuation.
 
@@ -35,8 +33,14 @@ def parse_cnpj(text: str) -> str:
             f"Um CNPJ tem {CNPJ_LENGTH} caracteres (sem contar a pontuação); foram informados "
             f"{len(compact)}."
         )
-    _validate(stdnum_cnpj, compact, "CNPJ")
+    _check_cnpj(compact)
     return compact
+
+
+# The same companies are consulted again and again.
+@lru_cache(maxsize=10_000)
+def _check_cnpj(compact: str) -> None:
+    _validate(stdnum_cnpj, compact, "CNPJ")
 
 
 def parse_cpf(text: str) -> str:

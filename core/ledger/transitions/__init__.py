@@ -15,3 +15,10 @@ PUBLISH_LEASE = timedelta(seconds=15)
 QUEUE_LEASE = timedelta(seconds=60)
 # How long a claim holds without a sign of life from its worker.
 WORK_LEASE = timedelta(seconds=60)
+
+# Locks the jobs of the runs `:run_ids` in the order of all transactions. A join might go through
+# all runs.
+JOBS_OF_RUNS = """
+        SELECT id FROM job WHERE id = ANY(ARRAY(
+            SELECT (SELECT job_id FROM run WHERE id = run_id) FROM unnest(:run_ids) AS run_id))
+        ORDER BY id FOR NO KEY UPDATE"""

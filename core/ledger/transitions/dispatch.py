@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, text
 
 from core.ledger.models import MAX_PRIORITY
 from core.ledger.prepared import Prepared
-from core.ledger.transitions import PUBLISH_LEASE, QUEUE_LEASE
+from core.ledger.transitions import JOBS_OF_RUNS, PUBLISH_LEASE, QUEUE_LEASE
 
 # How many runs are taken in one transaction.
 BATCH = 64
@@ -199,11 +199,9 @@ _TAKE_STRANDED = text(f"""
 
 _MARK_QUEUED = Prepared(
     "mark_queued",
-    """
+    f"""
     WITH locked AS MATERIALIZED (
-        SELECT id FROM job WHERE id = ANY(ARRAY(
-            SELECT (SELECT job_id FROM run WHERE id = run_id) FROM unnest(:run_ids) AS run_id))
-        ORDER BY id FOR NO KEY UPDATE
+        {JOBS_OF_RUNS}
     ), marked AS (
         UPDATE run SET status = 'queued', queued_at = coalesce(queued_at, now()),
                        lease_until = now() + :lease

@@ -12,7 +12,7 @@ from core.ledger import changes
 from core.ledger.connection import JOB_CHANNEL, MAIL_CHANNEL
 from core.ledger.models import Result, Status
 from core.ledger.prepared import Prepared
-from core.ledger.transitions import QUEUE_LEASE, WORK_LEASE
+from core.ledger.transitions import JOBS_OF_RUNS, QUEUE_LEASE, WORK_LEASE
 from core.ledger.transitions.mails import FINISHED_MAIL
 from core.ledger.transitions.pages import forget_pages
 from core.ledger.transitions.recurring import go_on
@@ -54,12 +54,6 @@ class Outcome:
     company: dict[str, Any] | None = None
 
 
-# In the order in which all transactions lock them; a join might go through all runs.
-_JOBS_OF_RUNS = """
-        SELECT id FROM job WHERE id = ANY(ARRAY(
-            SELECT (SELECT job_id FROM run WHERE id = run_id) FROM unnest(:run_ids) AS run_id))
-        ORDER BY id FOR NO KEY UPDATE"""
-
 _CLAIM = Prepared(
     "claim",
     f"""
@@ -67,7 +61,7 @@ _CLAIM = Prepared(
         SELECT * FROM unnest(:run_ids, :redelivered)
             WITH ORDINALITY AS asked(id, redelivered, place)
     ), locked AS MATERIALIZED (
-        {_JOBS_OF_RUNS}
+        {JOBS_OF_RUNS}
     ), claimed AS (
         UPDATE run
         SET status = 'processing', attempt = run.attempt + 1, worker = :worker,
@@ -134,7 +128,7 @@ _RENEW = text("""
 
 _RELEASE = text(f"""
     WITH locked AS MATERIALIZED (
-        {_JOBS_OF_RUNS.replace(":run_ids", "CAST(:run_ids AS uuid[])")}
+        {JOBS_OF_RUNS.replace(":run_ids", "CAST(:run_ids AS uuid[])")}
     ), released AS (
         UPDATE run SET status = 'queued', attempt = attempt - 1, worker = NULL,
                        lease_until = now() + :lease
@@ -173,7 +167,7 @@ _SETTLE = Prepared(
             run_id uuid, attempt int, status text, source text, error_code text,
             error_detail text, retry_in double precision, counts boolean, missing boolean)
     ), locked AS MATERIALIZED (
-        {_JOBS_OF_RUNS}
+        {JOBS_OF_RUNS}
     ), settled AS (
         UPDATE run
         SET status = outcome.status,

@@ -4,6 +4,7 @@ import signal
 
 from sqlalchemy import Engine
 
+from devstack.process import Program
 from tests.waiting import wait_until
 from tests.worker.mailer.outage import cut_off, let_in
 from tests.worker.mailer.postbox import Postbox
@@ -70,13 +71,21 @@ def test_connection_that_broke_meanwhile_is_opened_anew(
     assert row(ledger, second).attempts == 1
 
 
-def test_mail_that_was_taken_while_the_database_was_away_is_marked_when_it_is_back(
+def hold_one_back(
     ledger: Engine, postbox: Postbox, start_mailer: StartMailer
-) -> None:
+) -> tuple[int, Program]:
+    """Start a mailer whose first mail the server has and does not answer."""
     postbox.open_gate.clear()
     mail_id = queue_mail(ledger, "ana@example.com")
     mailer = start_mailer(postbox.port)
     wait_until(lambda: postbox.received, because="the mail was not begun")
+    return mail_id, mailer
+
+
+def test_mail_that_was_taken_while_the_database_was_away_is_marked_when_it_is_back(
+    ledger: Engine, postbox: Postbox, start_mailer: StartMailer
+) -> None:
+    mail_id, mailer = hold_one_back(ledger, postbox, start_mailer)
 
     cut_off(ledger)
     postbox.open_gate.set()
@@ -91,10 +100,7 @@ def test_mail_that_was_taken_while_the_database_was_away_is_marked_when_it_is_ba
 def test_mailer_told_to_stop_without_the_database_says_what_is_not_marked_and_ends(
     ledger: Engine, postbox: Postbox, start_mailer: StartMailer
 ) -> None:
-    postbox.open_gate.clear()
-    mail_id = queue_mail(ledger, "ana@example.com")
-    mailer = start_mailer(postbox.port)
-    wait_until(lambda: postbox.received, because="the mail was not begun")
+    mail_id, mailer = hold_one_back(ledger, postbox, start_mailer)
     process = mailer.process()
     assert process is not None
 
