@@ -1,12 +1,14 @@
 """Connections to RabbitMQ."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import pika
 import pika.exceptions
 from pika.adapters.blocking_connection import BlockingConnection
-from pika.adapters.select_connection import SelectConnection
+from pika.adapters.select_connection import IOLoop, SelectConnection
+from pika.adapters.utils.selector_ioloop_adapter import SelectorIOServicesAdapter
 
 from core.settings import BrokerSettings
 
@@ -39,6 +41,65 @@ def connect(settings: BrokerSettings, name: str) -> BlockingConnection:
         raise pika.exceptions.AMQPConnectionError(str(exc)) from exc
 
 
+class SharedLoop(SelectorIOServicesAdapter):  # type: ignore[misc]
+    """A loop that holds `guard` while it handles what has come, and waits without it.
+
+    So another thread that holds it may use the loop's connection as the loop's own thread may.
+    """
+
+    def __init__(self, guard: AbstractContextManager[Any]) -> None:
+        super().__init__(IOLoop())
+        self._guard = guard
+        self._at_once = False
+        self._is_written = False
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Write to the socket what the block sends, as far as there is room.
+
+        pika alone would have the loop see first that there is.
+        """
+        self._at_once = True
+        try:
+            yield
+        finally:
+            self._at_once = False
+
+    # What pika asks of a loop.
+
+    def add_callback_threadsafe(self, callback: Callable[[], None]) -> None:
+        """Have the loop call this."""
+        super().add_callback_threadsafe(self._guarded(callback))
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> Any:
+        """Have the loop call this after `delay` seconds."""
+        return super().call_later(delay, self._guarded(callback))
+
+    def set_reader(self, fd: int, on_readable: Callable[[], None]) -> None:
+        """Have the loop call this whenever there is something to read."""
+        super().set_reader(fd, self._guarded(on_readable))
+
+    def set_writer(self, fd: int, on_writable: Callable[[], None]) -> None:
+        """Have the loop call this whenever there is room, until all is written."""
+        self._is_written = False
+        if self._at_once:
+            on_writable()
+        if not self._is_written:
+            super().set_writer(fd, self._guarded(on_writable))
+
+    def remove_writer(self, fd: int) -> bool:
+        """Learn that all is written."""
+        self._is_written = True
+        return bool(super().remove_writer(fd))
+
+    def _guarded(self, callback: Callable[[], None]) -> Callable[[], None]:
+        def call() -> None:
+            with self._guard:
+                callback()
+
+        return call
+
+
 class HoldingConnection(SelectConnection):  # type: ignore[misc]
     """An asynchronous connection that can send what is published together in one piece.
 
@@ -46,6 +107,10 @@ class HoldingConnection(SelectConnection):  # type: ignore[misc]
     """
 
     _held: list[bytes] | None = None
+
+    def __init__(self, parameters: pika.URLParameters, loop: SharedLoop, **callbacks: Any) -> None:
+        super().__init__(parameters, custom_ioloop=loop, **callbacks)
+        self._loop = loop
 
     @contextmanager
     def in_one_piece(self) -> Iterator[None]:
@@ -57,7 +122,8 @@ class HoldingConnection(SelectConnection):  # type: ignore[misc]
         finally:
             self._held = None
             if held:
-                self._adapter_emit_data(b"".join(held))
+                with self._loop.at_once():
+                    self._adapter_emit_data(b"".join(held))
 
     def _adapter_emit_data(self, data: bytes) -> None:
         if self._held is None:

@@ -1,9 +1,11 @@
 """The publisher: confirmed messages from any thread, kept in a bounded buffer meanwhile.
 
-One thread of its own holds the connection, answers heartbeats while nothing is published, and
-comes back with growing pauses when the broker goes away. A message is confirmed when the broker
-says so (publisher confirms) and has a queue (`mandatory`); until then it waits in the buffer and
-is published again after a reconnection, so a consumer may see it twice and must not mind.
+One thread of its own serves the connection, answers heartbeats while nothing is published, and
+comes back with growing pauses when the broker goes away. It writes what is published, too, but for
+a few messages: those are with the broker sooner when their own thread writes them. A message is
+confirmed when the broker says so (publisher confirms) and has a queue (`mandatory`); until then it
+waits in the buffer and is published again after a reconnection, so a consumer may see it twice and
+must not mind.
 """
 
 import atexit
@@ -18,15 +20,16 @@ from typing import Any
 
 import pika
 import pika.exceptions
-from pika.adapters.select_connection import IOLoop
 
 from core import logs
-from core.broker.connection import HoldingConnection, parameters
+from core.broker.connection import HoldingConnection, SharedLoop, parameters
 from core.broker.messages import Message
 from core.settings import BrokerSettings
 
 CAPACITY = 10_000
 MAX_UNCONFIRMED = 1_000
+# So many messages are written by the thread that publishes them.
+FEW = 8
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 AT_EXIT_SECONDS = 2.0
@@ -76,13 +79,14 @@ class Publisher:
         self._parameters = parameters(settings, name)
         self._namespace = settings.broker_namespace
         self._capacity = capacity
-        self._lock = threading.Lock()
+        # Held by whoever touches the connection or what is kept here.
+        self._lock = threading.RLock()
         self._pending: deque[_Pending] = deque()
         self._unconfirmed: dict[int, _Pending] = {}
         self._returned: set[str] = set()
         self._next_tag = 1
         self._thread: threading.Thread | None = None
-        self._loop: IOLoop | None = None
+        self._loop: SharedLoop | None = None
         self._connection: Any = None
         self._channel: Any = None
         self._drain_asked = False
@@ -103,7 +107,10 @@ class Publisher:
                 raise BufferFullError(f"{self._capacity} messages already wait for the broker")
             self._pending.extend((message, batch) for message in messages)
         self.start()
-        self._ask_drain()
+        if len(messages) <= FEW:
+            self._drain()
+        else:
+            self._ask_drain()
         return batch.future
 
     def start(self) -> None:
@@ -132,7 +139,7 @@ class Publisher:
         if self._thread is not None:
             self._thread.join(timeout)
 
-    # Everything below runs in the publisher's own thread, but for `_ask_drain` and `_in_loop`.
+    # What the loop calls below runs in the publisher's own thread, which holds the lock meanwhile.
 
     def _run(self) -> None:
         pause = FIRST_PAUSE_SECONDS
@@ -152,13 +159,13 @@ class Publisher:
 
     def _serve_connection(self) -> None:
         """Connect, and publish until the connection is lost."""
-        loop = IOLoop()
+        loop = SharedLoop(self._lock)
         self._connection = HoldingConnection(
             self._parameters,
+            loop,
             on_open_callback=self._on_open,
             on_open_error_callback=self._on_lost,
             on_close_callback=self._on_lost,
-            custom_ioloop=loop,
         )
         with self._lock:
             self._loop = loop
@@ -166,7 +173,7 @@ class Publisher:
             # `close` came while there was no loop to tell.
             loop.add_callback_threadsafe(self._close_connection)
         try:
-            loop.start()
+            loop.run()
         finally:
             self._channel = None
             with self._lock:
@@ -209,11 +216,14 @@ class Publisher:
     def _drain(self) -> None:
         with self._lock:
             self._drain_asked = False
-            messages = self._next_messages() if self._channel is not None else []
-        if messages:
-            with self._connection.in_one_piece():
-                for message in messages:
-                    self._send(message)
+            if self._channel is None:
+                return
+            try:
+                self._send(self._next_messages())
+            except Exception:
+                # The broker's confirms are counted: they would be taken for those of others.
+                log.exception("publisher_crashed")
+                self._close_connection()
 
     def _next_messages(self) -> list[Message]:
         messages = []
@@ -225,14 +235,16 @@ class Publisher:
                 messages.append(message)
         return messages
 
-    def _send(self, message: Message) -> None:
-        self._channel.basic_publish(
-            self._namespace + message.exchange,
-            message.routing_key,
-            message.body,
-            message.properties(),
-            mandatory=True,
-        )
+    def _send(self, messages: Sequence[Message]) -> None:
+        with self._connection.in_one_piece():
+            for message in messages:
+                self._channel.basic_publish(
+                    self._namespace + message.exchange,
+                    message.routing_key,
+                    message.body,
+                    message.properties(),
+                    mandatory=True,
+                )
 
     def _on_return(self, _channel: Any, _method: Any, properties: Any, _body: bytes) -> None:
         # The broker returns an unroutable message just before it confirms it.
@@ -240,12 +252,11 @@ class Publisher:
 
     def _on_confirm(self, frame: Any) -> None:
         tag = frame.method.delivery_tag
-        with self._lock:
-            if frame.method.multiple:
-                tags = list(takewhile(tag.__ge__, self._unconfirmed))
-            else:
-                tags = [tag] if tag in self._unconfirmed else []
-            confirmed = [self._unconfirmed.pop(known) for known in tags]
+        if frame.method.multiple:
+            tags = list(takewhile(tag.__ge__, self._unconfirmed))
+        else:
+            tags = [tag] if tag in self._unconfirmed else []
+        confirmed = [self._unconfirmed.pop(known) for known in tags]
         accepted = isinstance(frame.method, pika.spec.Basic.Ack)
         for message, batch in confirmed:
             self._settle(message, batch, accepted=accepted)

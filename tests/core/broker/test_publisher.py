@@ -124,6 +124,28 @@ def test_more_than_may_be_unconfirmed_at_once_is_published_in_order(
     assert [one.body.decode() for one in take(declared_broker, "job_created", 2500)] == names
 
 
+def test_few_messages_that_are_more_than_the_socket_takes_at_once_are_sent_to_their_end(
+    publisher: Publisher, declared_broker: Broker
+) -> None:
+    assert publisher.wait_connected(LONG)
+    bodies = [bytes([65 + n]) * 4_000_000 for n in range(3)]
+    large = [
+        Message("create-job-use-case", "job_created", body, f"{n}", "request", "test")
+        for n, body in enumerate(bodies)
+    ]
+    assert publisher.publish(large).result(LONG) == {}
+    assert [one.body for one in take(declared_broker, "job_created", 3)] == bodies
+
+
+def test_the_confirms_of_others_are_not_taken_for_that_of_a_message_that_cannot_be_written(
+    publisher: Publisher,
+) -> None:
+    assert publisher.wait_connected(LONG)
+    wrong = Message("create-job-use-case", "job_created", b"", "x", "request", "test", priority=-1)
+    assert publisher.publish([message("before"), wrong]).cancel()
+    assert publisher.publish([message("good")]).result(LONG) == {}
+
+
 def test_a_message_that_the_broker_refuses_is_an_error(
     publisher: Publisher, declared_broker: Broker
 ) -> None:
