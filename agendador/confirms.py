@@ -9,8 +9,9 @@ from datetime import timedelta
 from queue import Empty, Full, Queue
 from typing import Any
 
-from sqlalchemy import Engine, Row
+from sqlalchemy import Row
 
+from agendador.settings import AgendadorSettings
 from core import logs
 from core.broker import events
 from core.broker.publisher import Failures, Publisher, PublishError
@@ -38,8 +39,8 @@ _Failed = list[tuple[Row[Any], PublishError]]
 class Confirms:
     """Waits for the broker's answers in a thread of its own and marks runs as queued."""
 
-    def __init__(self, engine: Engine, publisher: Publisher) -> None:
-        self._engine = engine
+    def __init__(self, settings: AgendadorSettings, publisher: Publisher) -> None:
+        self._ledger = ledger.Kept(settings, "dispatcher", single=True, durable=False)
         self._publisher = publisher
         self._sent: Queue[_Batch | None] = Queue(ON_THE_WAY)
         # Those that were told of: of each run that cannot be published one event tells.
@@ -65,10 +66,9 @@ class Confirms:
 
     def _run(self) -> None:
         while (batch := self._sent.get()) is not None:
-            batches = [batch, *self._next()]
-            while not self._is_noted(batches):
-                if self._closing.wait(LEDGER_PAUSE_SECONDS):
-                    return
+            if not self._is_noted_in_the_end([batch, *self._next()]):
+                break
+        self._ledger.close()
 
     def _next(self) -> Iterator[_Batch]:
         """Wait a moment and give the batches that have come meanwhile."""
@@ -77,6 +77,12 @@ class Confirms:
             while (batch := self._sent.get_nowait()) is not None:
                 yield batch
             self._sent.put(None)
+
+    def _is_noted_in_the_end(self, batches: Sequence[_Batch]) -> bool:
+        while not self._is_noted(batches):
+            if self._closing.wait(LEDGER_PAUSE_SECONDS):
+                return False
+        return True
 
     def _is_noted(self, batches: Sequence[_Batch]) -> bool:
         # `wait` would wait for what was taken back at an earlier try, too.
@@ -98,7 +104,7 @@ class Confirms:
         unpublished = {run.run_id for run, _ in failed}
         sent = [run.run_id for runs, _ in batches for run in runs]
         confirmed = [run_id for run_id in sent if run_id not in unpublished]
-        with self._engine.begin() as connection:
+        with self._ledger.begin() as connection:
             if confirmed:
                 dispatch.mark_queued(connection, confirmed)
             if unpublished:

@@ -31,6 +31,9 @@ from core.ledger.transitions import dispatch
 
 POLL_SECONDS = 1.0
 STRANDED_SECONDS = 0.5
+# What woke it may be a job that somebody waits for: worker and servers have this long for it before
+# the dispatcher asks for anything else.
+REST_SECONDS = 0.01
 STRANDED_BATCH = 500
 # What is unconfirmed after this at the end is published again by another dispatcher.
 CLOSE_SECONDS = 1.0
@@ -43,12 +46,10 @@ class Dispatcher:
 
     def __init__(self, settings: AgendadorSettings) -> None:
         self._settings = settings
-        self._engine = ledger.engine(
-            settings, "dispatcher", 2, checked=False, by_index=True, single=True, durable=False
-        )
+        self._ledger = ledger.Kept(settings, "dispatcher", single=True, durable=False)
         self._listener = ledger.Listener(settings, "dispatcher", [ledger.JOB_CHANNEL])
         self._publisher = Publisher(settings, "dispatcher")
-        self._confirms = Confirms(self._engine, self._publisher)
+        self._confirms = Confirms(settings, self._publisher)
         self._heartbeat = Heartbeat(settings.heartbeat_file)
         self._presence = Presence("dispatch")
         self._stranded_at = 0.0
@@ -56,10 +57,11 @@ class Dispatcher:
     def run(self, stopping: threading.Event) -> None:
         """Dispatch until `stopping` is set, whatever goes away and comes back meanwhile."""
         log.info("dispatcher_started", window=self._settings.dispatch_window)
-        more = False
+        more = True
         while not stopping.is_set():
             try:
-                self._listener.wait(0 if more else self._seconds_to_next())
+                if not more:
+                    self._listener.wait(self._seconds_to_next())
                 more = self._turn()
             except Exception as exc:
                 if ledger.is_lost(exc):
@@ -70,30 +72,33 @@ class Dispatcher:
         self._confirms.close(CLOSE_SECONDS)
         self._publisher.close(CLOSE_SECONDS)
         self._listener.close()
-        self._presence.leave(self._engine)
-        self._engine.dispose()
+        self._presence.leave(self._ledger)
+        self._ledger.close()
         log.info("dispatcher_stopped")
 
     def _seconds_to_next(self) -> float:
-        with self._engine.connect() as connection:
+        with self._ledger.begin() as connection:
             return queries.seconds_to_next_run(connection, POLL_SECONDS)
 
     def _turn(self) -> bool:
-        """Publish what there is to publish now and tell whether there may be more."""
+        """Publish what there is to publish now and tell whether there may be more at once."""
         # Jobs stay due in the ledger while the broker is away, where they can still be changed.
         if not self._publisher.wait_connected(POLL_SECONDS):
             return False
-        # What woke it comes first: it may be a job that somebody waits for.
-        more = self._dispatch_due()
+        more = self._dispatch_due() or self._listener.wait(REST_SECONDS)
+        if not more or time.monotonic() >= self._stranded_at:
+            self._look_around()
+        return more
+
+    def _look_around(self) -> None:
         self._heartbeat.beat()
-        self._presence.tell(self._engine)
+        self._presence.tell(self._ledger)
         if time.monotonic() >= self._stranded_at:
             self._look_after_stranded()
             self._stranded_at = time.monotonic() + STRANDED_SECONDS
-        return more
 
     def _dispatch_due(self) -> bool:
-        with self._engine.begin() as connection:
+        with self._ledger.begin() as connection:
             due = dispatch.take_due(
                 connection, self._settings.dispatch_window, self._settings.ageing
             )
@@ -102,13 +107,13 @@ class Dispatcher:
         return len(due) == dispatch.BATCH
 
     def _look_after_stranded(self) -> None:
-        with self._engine.begin() as connection:
+        with self._ledger.begin() as connection:
             lost = queries.count_unclaimed_past_lease(connection)
         if lost and self._queue_depth() >= lost:
             # The broker still holds them: no worker has taken them yet.
-            with self._engine.begin() as connection:
+            with self._ledger.begin() as connection:
                 dispatch.keep_queued(connection)
-        with self._engine.begin() as connection:
+        with self._ledger.begin() as connection:
             stranded = dispatch.take_stranded(connection, STRANDED_BATCH, self._settings.ageing)
         if stranded:
             log.info("republishing", runs=len(stranded))

@@ -58,11 +58,9 @@ class Lookups:
         self._settings = settings
         self._presence = Presence("lookups", settings.lookup_slots)
         self._name = self._presence.name
-        self._engine = ledger.engine(settings, "lookups", checked=False, by_index=True)
+        self._whole = ledger.Kept(settings, "lookups")
         # A claim that a crash of PostgreSQL undoes is made again (ADR 2).
-        self._single = ledger.engine(
-            settings, "lookups", checked=False, by_index=True, single=True, durable=False
-        )
+        self._single = ledger.Kept(settings, "lookups", single=True, durable=False)
         self._heartbeat = Heartbeat(settings.heartbeat_file)
         self._slots = Slots(settings, chain, self._tell_finished)
         self._deliveries: Deliveries | None = None
@@ -97,8 +95,8 @@ class Lookups:
             stopping.wait(RECONNECT_SECONDS)
         self._slots.close(self._settings.lookup_slots)
         self._presence.leave(self._single)
-        self._engine.dispose()
-        self._single.dispose()
+        self._whole.close()
+        self._single.close()
         faulthandler.cancel_dump_traceback_later()
         log.info("worker_stopped", worker=self._name)
 
@@ -210,7 +208,7 @@ class Lookups:
         deliveries.settle(outcome.run_id for outcome in settled)
 
     def _store(self, outcomes: Sequence[Outcome]) -> None:
-        with self._engine.begin() as connection:
+        with self._whole.begin() as connection:
             settled = work.settle(connection, outcomes, self._name)
         for outcome in outcomes:
             log.info(

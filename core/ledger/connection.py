@@ -1,12 +1,13 @@
 """How a process reaches the ledger's database."""
 
 import select
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
 import psycopg2.extensions
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 
 from core.settings import LedgerSettings
@@ -96,6 +97,38 @@ def engine(
         hide_parameters=True,
         **(SINGLE if single else {}),
     )
+
+
+class Kept:
+    """One connection that is kept, for a loop of one thread that must be quick.
+
+    Taking a connection from an engine's pool and giving it back costs as much as a small statement.
+    `single` and `durable` are those of `engine`; the loop meets a lost connection by trying again,
+    and its statements find few rows.
+    """
+
+    def __init__(
+        self, settings: LedgerSettings, name: str, *, single: bool = False, durable: bool = True
+    ) -> None:
+        self._engine = engine(
+            settings, name, checked=False, by_index=True, single=single, durable=durable
+        )
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Give the connection for a transaction, as `Engine.begin` does; a lost one is replaced."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        with self._connection.begin():
+            yield self._connection
+
+    def close(self) -> None:
+        """Close the connection; the next use opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._engine.dispose()
 
 
 def replace_closed(engine: Engine) -> None:

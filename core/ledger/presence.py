@@ -8,7 +8,7 @@ import uuid
 from sqlalchemy import Engine
 
 from core import logs
-from core.ledger.connection import ERRORS
+from core.ledger.connection import ERRORS, Kept
 from core.ledger.transitions import workers
 
 INTERVAL_SECONDS = 10.0
@@ -28,18 +28,18 @@ class Presence:
         self._worker = workers.Worker(self.name, kind, host, slots)
         self._tell_at = 0.0
 
-    def tell(self, engine: Engine) -> None:
+    def tell(self, ledger: Engine | Kept) -> None:
         """Give the sign of life when it is time; raises what the database raises."""
         if time.monotonic() < self._tell_at:
             return
-        with engine.begin() as connection:
+        with ledger.begin() as connection:
             workers.note_seen(connection, self._worker)
         self._tell_at = time.monotonic() + INTERVAL_SECONDS
 
-    def leave(self, engine: Engine) -> None:
+    def leave(self, ledger: Engine | Kept) -> None:
         """Tell that the process ends; a database that is away will see it by the silence."""
         try:
-            with engine.begin() as connection:
+            with ledger.begin() as connection:
                 workers.note_left(connection, self.name)
         except ERRORS as exc:
             log.info("left_without_a_word", error=type(exc).__name__)

@@ -1,4 +1,4 @@
-"""How a process reaches the ledger: closed connections are replaced, single statements commit."""
+"""How a process reaches the ledger: lost connections are replaced, single statements commit."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, text
 
 from core.ledger import connection as ledger
+from core.ledger.prepared import Prepared
 from core.settings import LedgerSettings
 
 KILL = text("SELECT pg_terminate_backend(:pid, 5000)")
@@ -42,6 +43,48 @@ def test_a_connection_that_the_server_closed_is_replaced_unnoticed(
 def test_a_connection_that_lives_is_used_again(database_url: str) -> None:
     with made(database_url, {}) as engine:
         assert len({pid(engine) for _ in range(3)}) == 1
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_a_kept_connection_is_used_again_and_a_lost_one_replaced(
+    database_url: str, *, single: bool
+) -> None:
+    settings = LedgerSettings(database_url=SecretStr(database_url))
+    kept = ledger.Kept(settings, "test", single=single)
+
+    def own_pid() -> int:
+        with kept.begin() as connection:
+            # As the loops do that keep one: prepared statements are not SQLAlchemy's.
+            (row,) = Prepared("pid", "SELECT pg_backend_pid() AS pid WHERE :n = 1", n="int").run(
+                connection, {"n": 1}
+            )
+            return int(row.pid)
+
+    before = own_pid()
+    assert own_pid() == before
+    with made(database_url, {}) as other, other.connect() as killer:
+        assert killer.execute(KILL, {"pid": before}).scalar_one()
+    with pytest.raises(ledger.ERRORS) as lost:
+        own_pid()
+    assert ledger.is_lost(lost.value)
+    assert own_pid() != before
+    kept.close()
+
+
+def test_what_fails_on_a_kept_connection_is_undone_and_it_goes_on(database_url: str) -> None:
+    settings = LedgerSettings(database_url=SecretStr(database_url))
+    kept = ledger.Kept(settings, "test")
+
+    def fail() -> None:
+        with kept.begin() as connection:
+            connection.execute(text("INSERT INTO preference (creator_id) VALUES ('maria')"))
+            connection.execute(text("SELECT 1 / 0"))
+
+    with pytest.raises(ledger.ERRORS):
+        fail()
+    with kept.begin() as connection:
+        assert not connection.execute(text("SELECT creator_id FROM preference")).all()
+    kept.close()
 
 
 def test_a_single_statement_stays_without_a_commit(database_url: str) -> None:
