@@ -122,15 +122,15 @@ def _wait_queued(scene: Scene, count: int) -> float:
 
 @contextmanager
 def _taking(scene: Scene) -> Iterator[None]:
-    """Take the queued runs now and then, as workers would, so that few are outstanding."""
+    """End the queued runs now and then, as workers would, so that few are outstanding."""
     over = threading.Event()
 
     def take() -> None:
         with closing(scene.connect()) as connection, connection.cursor() as cursor:
             while not over.wait(TAKE_EVERY_SECONDS):
                 cursor.execute(
-                    "UPDATE run SET status = 'processing', lease_until = now() + interval '1 h'"
-                    " WHERE status = 'queued'"
+                    "UPDATE run SET status = 'processed', finished_at = now(), lease_until = NULL"
+                    " WHERE finished_at IS NULL AND next_attempt_at IS NULL AND status = 'queued'"
                 )
 
     thread = threading.Thread(target=take)

@@ -158,17 +158,23 @@ class Run(Base):
 
     __table_args__ = (
         UniqueConstraint("job_id", "scheduled_for", name="run_occurrence"),
-        Index(
-            "run_unfinished",
-            text("coalesce(next_attempt_at, lease_until)"),
-            postgresql_where=text("status IN ('created', 'queued', 'processing')"),
+        CheckConstraint(
+            "(finished_at IS NULL) = (status IN ('created', 'queued', 'processing'))",
+            name="run_finished",
         ),
         Index(
-            "run_outstanding",
-            "priority",
-            postgresql_where=text("status IN ('created', 'queued') AND next_attempt_at IS NULL"),
+            "run_open",
+            "job_id",
+            postgresql_where=text("finished_at IS NULL AND next_attempt_at IS NULL"),
+        ),
+        Index(
+            "run_next_attempt",
+            "next_attempt_at",
+            postgresql_where=text("next_attempt_at IS NOT NULL"),
         ),
         Index("run_of_day", "scheduled_for"),
+        # Until it ends, what changes of a run is in no index: there is room for it beside the run.
+        {"postgresql_with": {"fillfactor": 50}},
     )
 
 

@@ -32,18 +32,17 @@ _NEXT_RUN = Prepared(
     """
     SELECT extract(epoch FROM least(
         (SELECT min(next_run_at) FROM job WHERE status = 'created' AND next_run_at > now()),
-        (SELECT min(coalesce(next_attempt_at, lease_until)) FROM run
-         WHERE status IN ('created', 'queued', 'processing')
-           AND coalesce(next_attempt_at, lease_until) > now()),
+        (SELECT min(next_attempt_at) FROM run WHERE next_attempt_at > now()),
+        (SELECT min(lease_until) FROM run
+         WHERE finished_at IS NULL AND next_attempt_at IS NULL AND lease_until > now()),
         now() + :longest
     ) - now()) AS seconds""",
     longest="interval",
 )
 
 _UNCLAIMED_PAST_LEASE = text("""
-    SELECT count(*) FILTER (WHERE coalesce(next_attempt_at, lease_until) <= now()) AS past,
-           count(*) AS queued
-    FROM run WHERE status = 'queued' AND next_attempt_at IS NULL
+    SELECT count(*) FILTER (WHERE lease_until <= now()) AS past, count(*) AS queued
+    FROM run WHERE finished_at IS NULL AND next_attempt_at IS NULL AND status = 'queued'
 """)
 
 # Only what has ended in an error may wait for a person; of a recurring job, its last occurrence.
@@ -82,7 +81,8 @@ _WORKERS = text("""
     SELECT name, kind, host, slots, started_at, seen_at,
         seen_at < now() - interval '30 seconds' AS missing,
         CASE WHEN kind = 'lookups' THEN (
-            SELECT count(*) FROM run WHERE status = 'processing' AND worker = worker_seen.name
+            SELECT count(*) FROM run
+            WHERE finished_at IS NULL AND next_attempt_at IS NULL AND worker = worker_seen.name
         ) END AS at_work
     FROM worker_seen ORDER BY kind, started_at, name
 """)
@@ -111,7 +111,8 @@ def interrupted(
 
 def oldest_queued(connection: Connection) -> datetime | None:
     """Return when the run that waits longest at the broker was queued; None when none waits."""
-    waiting = (_RUN.c.status == Status.QUEUED) & (_RUN.c.next_attempt_at.is_(None))
+    is_open = _RUN.c.finished_at.is_(None) & _RUN.c.next_attempt_at.is_(None)
+    waiting = is_open & (_RUN.c.status == Status.QUEUED)
     return connection.execute(select(func.min(_RUN.c.queued_at)).where(waiting)).scalar()
 
 

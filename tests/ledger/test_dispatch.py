@@ -2,10 +2,11 @@ import threading
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from core.ledger import queries
 from core.ledger.models import Status
-from core.ledger.transitions import dispatch
+from core.ledger.transitions import dispatch, work
 from tests.world import AGEING, World
 
 
@@ -326,6 +327,17 @@ def test_a_confirm_that_comes_after_the_end_changes_nothing(world: World, status
     world.settle(run.run_id, status)
     world.mark_queued(run.run_id)
     assert world.job(job_id).status == status
+
+
+def test_until_a_run_ends_what_happens_to_it_writes_to_none_of_its_indexes(world: World) -> None:
+    world.add()
+    (run,) = world.take_due()
+    in_place = text("SELECT n_tup_hot_upd FROM pg_stat_xact_user_tables WHERE relname = 'run'")
+    with world.engine.begin() as connection:
+        dispatch.mark_queued(connection, [run.run_id])
+        assert work.claim(connection, [work.Delivery(run.run_id, redelivered=False)], "w")
+        work.renew(connection, [run.run_id], "w")
+        assert connection.execute(in_place).scalar() == 3
 
 
 def test_a_message_that_the_broker_lost_is_published_again_after_its_lease(world: World) -> None:

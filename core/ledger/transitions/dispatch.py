@@ -11,8 +11,8 @@ from core.ledger.models import MAX_PRIORITY
 from core.ledger.prepared import Prepared
 from core.ledger.transitions import JOBS_OF_RUNS, PUBLISH_LEASE, QUEUE_LEASE
 
-# How many runs are taken in one transaction.
-BATCH = 64
+# How many runs are taken in one transaction at most; a smaller window takes as many as it holds.
+BATCH = 128
 
 # What a message says of a job; beside it goes the run.
 _MESSAGE_COLUMNS = """
@@ -35,43 +35,48 @@ def _ripe(level: str) -> str:
 # Its limit keeps it a look-up by key, which a join with the few rows around it need not be.
 _JOB_OF_RUN = "SELECT creator_id, priority FROM job WHERE id = job_id LIMIT 1"
 
-# Which run is next. The parts, in order: how much room each level has at the broker; who waits,
-# first come first served within a priority, and at which level that alone would fill the batch;
-# where that leaves jobs of this level unseen, each user's first ones, found by skipping from user
-# to user in an index; whose turn it is.
+# Which run is next. The parts, in order: what is at the broker or on its way there, and how much
+# room that leaves each level; the lowest level to look at, the one down to which the highest
+# priorities fill the batch alone; who waits, first come first served within a priority; where that
+# leaves jobs of this level unseen, each user's first ones, found by skipping from user to user in
+# an index; whose turn it is.
 _TAKE_DUE = Prepared(
     "take_due",
     f"""
-    WITH RECURSIVE outstanding AS MATERIALIZED (
-        SELECT run.priority AS level, job.creator_id, job.priority, job_id, status
+    WITH RECURSIVE held AS MATERIALIZED (
+        SELECT run.priority AS level, job.creator_id, job.priority, count(*) AS runs,
+               array_agg(job_id) FILTER (WHERE status = 'created') AS jobs
         FROM run CROSS JOIN LATERAL ({_JOB_OF_RUN}) AS job
-        WHERE status IN ('created', 'queued') AND next_attempt_at IS NULL
+        WHERE finished_at IS NULL AND next_attempt_at IS NULL AND status <> 'processing'
+        GROUP BY run.priority, job.creator_id, job.priority
     ), on_its_way AS MATERIALIZED (
-        SELECT job_id FROM outstanding WHERE status = 'created'
+        SELECT unnest(jobs) AS job_id FROM held
     ), room AS MATERIALIZED (
-        SELECT level, :window - sum(coalesce(runs, 0)) OVER (ORDER BY level DESC) AS free
-        FROM generate_series(0, {MAX_PRIORITY}) AS level
-        LEFT JOIN (SELECT level, count(*) AS runs FROM outstanding GROUP BY level) AS held
-            USING (level)
-    ), stream AS MATERIALIZED (
-        SELECT priority, {_ripe("lowest")} AS ripe
-        FROM (SELECT min(level) AS lowest FROM room WHERE free > 0) AS has_room
-        CROSS JOIN generate_series(0, {MAX_PRIORITY}) AS priority WHERE lowest IS NOT NULL
-    ), early AS MATERIALIZED (
-        SELECT job.* FROM stream CROSS JOIN LATERAL (
+        SELECT level, :window - (
+            SELECT coalesce(sum(runs), 0) FROM held WHERE held.level >= each.level)::int AS free
+        FROM generate_series(0, {MAX_PRIORITY}) AS each(level)
+    ), lowest AS MATERIALIZED (
+        SELECT CASE WHEN jobs = :ahead THEN filled ELSE level END AS level
+        FROM (SELECT min(level) AS level FROM room WHERE free > 0) AS with_room
+        CROSS JOIN LATERAL (
+            SELECT min(priority) AS filled, count(*) AS jobs FROM (
+                SELECT priority FROM generate_series({MAX_PRIORITY}, level, -1) AS each(priority)
+                CROSS JOIN LATERAL (
+                    SELECT FROM job
+                    WHERE status = 'created' AND job.priority = each.priority
+                      AND next_run_at <= now() AND id NOT IN (SELECT job_id FROM on_its_way)
+                    ORDER BY next_run_at, id LIMIT :ahead) AS due
+                LIMIT :ahead) AS first) AS first
+    ), seen AS MATERIALIZED (
+        SELECT job.*, ripe FROM (
+            SELECT priority, {_ripe("level")} AS ripe
+            FROM lowest CROSS JOIN generate_series(0, {MAX_PRIORITY}) AS priority
+            WHERE level IS NOT NULL) AS stream
+        CROSS JOIN LATERAL (
             SELECT id, creator_id, priority, next_run_at FROM job
             WHERE status = 'created' AND priority = stream.priority AND next_run_at <= ripe
               AND id NOT IN (SELECT job_id FROM on_its_way)
             ORDER BY next_run_at, id LIMIT :ahead) AS job
-    ), enough AS MATERIALIZED (
-        SELECT max(level) AS level FROM room JOIN (
-            SELECT priority AS level, sum(count(*)) OVER (ORDER BY priority DESC) AS jobs
-            FROM early GROUP BY priority
-        ) AS above USING (level) WHERE free > 0 AND jobs >= :ahead
-    ), wanted AS MATERIALIZED (
-        SELECT priority, least(ripe, {_ripe("enough.level")}) AS ripe FROM stream CROSS JOIN enough
-    ), seen AS MATERIALIZED (
-        SELECT early.*, ripe FROM early JOIN wanted USING (priority) WHERE next_run_at <= ripe
     ), crowd AS (
         SELECT priority, ripe, NULL::bigint AS id, ''::varchar AS creator_id,
                NULL::timestamptz AS next_run_at
@@ -102,20 +107,18 @@ _TAKE_DUE = Prepared(
         UNION ALL
         SELECT run.id, job.id, creator_id, job.priority, run.next_attempt_at FROM (
             SELECT id, job_id, next_attempt_at FROM run
-            WHERE status IN ('created', 'queued', 'processing')
-              AND coalesce(next_attempt_at, lease_until) <= now() AND next_attempt_at IS NOT NULL
-            ORDER BY coalesce(next_attempt_at, lease_until) LIMIT :ahead
+            WHERE next_attempt_at <= now() ORDER BY next_attempt_at LIMIT :ahead
         ) AS run JOIN job ON job.id = run.job_id
     ), levelled AS (
         -- Of a user's runs only the first in line rises: the others wait for that one.
         SELECT *, CASE WHEN row_number() OVER (
                 PARTITION BY creator_id, priority ORDER BY since, id) = 1
-            AND NOT EXISTS (SELECT FROM outstanding
+            AND NOT EXISTS (SELECT FROM held
                 WHERE creator_id = waiting.creator_id AND priority = waiting.priority)
             THEN {_level("priority", "since")} ELSE priority END AS level
         FROM waiting
     ), share AS (
-        SELECT level, creator_id, count(*) AS runs FROM outstanding GROUP BY level, creator_id
+        SELECT level, creator_id, sum(runs)::int AS runs FROM held GROUP BY level, creator_id
     ), candidate AS (
         SELECT *, row_number() OVER (ORDER BY level DESC, turn, since, id) AS place FROM (
             SELECT levelled.*, free, coalesce(runs, 0) + row_number() OVER (
@@ -129,8 +132,8 @@ _TAKE_DUE = Prepared(
         WHERE place <= 2 * free
           AND (run_id IS NOT NULL OR (job.status = 'created' AND job.next_run_at <= now()))
           AND NOT EXISTS (
-            SELECT FROM run WHERE job_id = job.id AND next_attempt_at IS NULL
-            AND run.status IN ('created', 'queued', 'processing'))
+            SELECT FROM run
+            WHERE job_id = job.id AND finished_at IS NULL AND next_attempt_at IS NULL)
         ORDER BY place LIMIT :batch FOR NO KEY UPDATE OF job SKIP LOCKED
     ), due AS MATERIALIZED (
         SELECT *, run_id IS NULL AS is_new, coalesce(run_id, gen_random_uuid()) AS its_run
@@ -171,7 +174,7 @@ _TAKE_STRANDED = text(f"""
                 ORDER BY run.priority DESC, waiting_since, job_id) = 1
             THEN {_level("job.priority", "waiting_since")} ELSE run.priority END AS level
         FROM run CROSS JOIN LATERAL ({_JOB_OF_RUN}) AS job
-        WHERE status IN ('created', 'queued', 'processing') AND next_attempt_at IS NULL
+        WHERE finished_at IS NULL AND next_attempt_at IS NULL
     ), found AS (
         SELECT * FROM outstanding
         WHERE lease_until <= now() OR (status = 'queued' AND priority < level)
@@ -185,7 +188,7 @@ _TAKE_STRANDED = text(f"""
             priority = level, lease_until = now() + :lease, worker = NULL
         FROM stranded
         WHERE run.id = stranded.id AND run.next_attempt_at IS NULL AND (
-            (run.status IN ('created', 'queued', 'processing') AND run.lease_until <= now())
+            (run.finished_at IS NULL AND run.lease_until <= now())
             OR (run.status = 'queued' AND run.priority < level))
         RETURNING run.id, run.job_id, run.attempt, run.status, run.priority AS level, run.created
     ), jobs AS (
@@ -229,7 +232,8 @@ _KEEP_QUEUED = text("""
     UPDATE run SET lease_until = now() + :lease
     WHERE id IN (
         SELECT id FROM run
-        WHERE status = 'queued' AND next_attempt_at IS NULL AND lease_until <= now()
+        WHERE finished_at IS NULL AND next_attempt_at IS NULL
+          AND status = 'queued' AND lease_until <= now()
         FOR NO KEY UPDATE SKIP LOCKED)
 """)
 

@@ -101,12 +101,10 @@ _CLAIM = Prepared(
            -- There is room at the broker now, which is news only while something waits for it.
            CASE WHEN EXISTS (
                SELECT FROM job WHERE next_run_at <= now() AND id NOT IN (
-                   SELECT job_id FROM run WHERE status = 'created' AND next_attempt_at IS NULL)
-           ) OR EXISTS (
-               SELECT FROM run
-               WHERE status IN ('created', 'queued', 'processing')
-                 AND coalesce(next_attempt_at, lease_until) <= now() AND next_attempt_at IS NOT NULL
-           ) THEN pg_notify('{JOB_CHANNEL}', '') END AS told_job,
+                   SELECT job_id FROM run
+                   WHERE finished_at IS NULL AND next_attempt_at IS NULL AND status = 'created')
+           ) OR EXISTS (SELECT FROM run WHERE next_attempt_at <= now())
+           THEN pg_notify('{JOB_CHANNEL}', '') END AS told_job,
            pg_notify('{MAIL_CHANNEL}', '') AS told_mail
     FROM claimed AS run JOIN jobs AS job ON job.id = run.job_id
     ORDER BY run.place
