@@ -10,10 +10,11 @@ What a row holds is hostile input: titles and names are typed by people or read 
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 from pydantic import ValidationError
 
 from core.clock import utc_now
@@ -99,10 +100,16 @@ def write(kind: str, context: Mapping[str, Any]) -> Written:
     )
 
 
-def _fill(template: str, letter: Letter) -> str:
-    # What a template imports would be made ready anew for every mail.
-    parts = _templates.get_template(f"parts.{template.rpartition('.')[2]}").module
-    return _templates.get_template(template).render(letter=letter, parts=parts)
+def _fill(name: str, letter: Letter) -> str:
+    template, parts = _ready(name)
+    return template.render(letter=letter, parts=parts)
+
+
+@cache
+def _ready(name: str) -> tuple[Template, Any]:
+    """Return a template and its parts, which would be made anew for each mail that imports them."""
+    template = _templates.get_template(name)
+    return template, _templates.get_template(f"parts.{name.rpartition('.')[2]}").module
 
 
 def _places(error: ValidationError) -> str:

@@ -8,10 +8,11 @@ the field's default, which the mails leave out.
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from core.freshness import STALE_DAYS
 
@@ -42,12 +43,23 @@ def _harmless(character: str) -> str:
     return " " if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} else character
 
 
-def _assume_utc(moment: datetime) -> datetime:
+# Consultations that repeat are due at few moments, which are told faster when they are the same.
+@lru_cache(maxsize=1024)
+def _moment(text: str) -> datetime | str:
+    """Return the moment that a text tells, of UTC without a zone; other text as it is."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _known_moment(value: object) -> object:
+    return _moment(value) if isinstance(value, str) else value
+
+
 Text = Annotated[str, BeforeValidator(clean)]
-Moment = Annotated[datetime, AfterValidator(_assume_utc)]
+Moment = Annotated[datetime, BeforeValidator(_known_moment)]
 
 
 class _Lenient(BaseModel):
@@ -56,7 +68,7 @@ class _Lenient(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_nulls(cls, data: Any) -> Any:
-        if not isinstance(data, Mapping):
+        if not isinstance(data, dict):
             return data
         return {name: value for name, value in data.items() if value is not None}
 

@@ -70,7 +70,7 @@ def seal(
     head = (
         f"{from_header}{to_header}"
         f"Subject: {_words(clean(subject))}\r\n"
-        f"Date: {format_datetime(date.astimezone(SAO_PAULO))}\r\n"
+        f"Date: {_date(date.replace(microsecond=0))}\r\n"
         f"Message-ID: <{digest}@{origin.domain}>\r\n"
         "Auto-Submitted: auto-generated\r\n"
         f"{_unsubscription(unsubscribe)}"
@@ -102,6 +102,12 @@ def _address(header: str, text: str, role: str) -> tuple[Address, str]:
         return address, f"{header}: {address.addr_spec}\r\n"
     folded: str = SMTP.header_factory(header, address).fold(policy=SMTP)
     return address, folded
+
+
+# A second has hundreds of mails.
+@lru_cache(maxsize=16)
+def _date(moment: datetime) -> str:
+    return format_datetime(moment.astimezone(SAO_PAULO))
 
 
 def _unsubscription(url: str) -> str:

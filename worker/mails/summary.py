@@ -1,6 +1,8 @@
 """The mail that sums up a user's day."""
 
 from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from core import words
@@ -28,12 +30,13 @@ _FATES = (
     _Fate("Canceladas", "calm", ("cancelled",), "cancelada", "canceladas"),
     _Fate("A seguir", "info", ("processing", "queued", "created"), "a seguir", "a seguir"),
 )
+_FATE_OF = {status: fate for fate in _FATES for status in fate.statuses}
 
 
 def compose(context: Mapping[str, Any]) -> SummaryLetter:
     """Return the letter; raises pydantic's ValidationError for a malformed context."""
     summary = Summary.model_validate(context)
-    groups = tuple(group for fate in _FATES if (group := _group(fate, summary)).count)
+    groups = _groups(summary)
     return SummaryLetter(
         subject=_subject(summary),
         heading="Seu dia em consultas",
@@ -70,29 +73,38 @@ def _enumerate(parts: list[str]) -> str:
     return " e ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-def _group(fate: _Fate, summary: Summary) -> Group:
-    """Return the jobs of a fate: as many as were counted, and never fewer than are listed."""
-    entries = tuple(_entry(job, summary) for job in summary.jobs if job.status in fate.statuses)
-    counted = sum(summary.counts.get(status, 0) for status in fate.statuses)
-    count = max(len(entries), counted)
+def _groups(summary: Summary) -> tuple[Group, ...]:
+    """Return the jobs by their fates; fates that none has are left out."""
+    listed: dict[str, list[Entry]] = {fate.title: [] for fate in _FATES}
+    for job in summary.jobs:
+        if fate := _FATE_OF.get(job.status):
+            listed[fate.title].append(_entry(job, summary.day))
+    return tuple(
+        _group(fate, count, tuple(listed[fate.title]))
+        for fate in _FATES
+        if (count := _count(fate, listed[fate.title], summary))
+    )
+
+
+def _count(fate: _Fate, entries: list[Entry], summary: Summary) -> int:
+    """Return how many jobs were counted, and never fewer than are listed."""
+    return max(len(entries), sum(summary.counts.get(status, 0) for status in fate.statuses))
+
+
+def _group(fate: _Fate, count: int, entries: tuple[Entry, ...]) -> Group:
     unit = (fate.one if count == 1 else fate.many).capitalize()
     return Group(fate.title, unit, fate.tone, count, entries)
 
 
-def _entry(job: Job, summary: Summary) -> Entry:
+def _entry(job: Job, day: date) -> Entry:
     situation, tone = words.situation(job.situacao_cadastral)
     number = words.document(job.cpf_cnpj)
-    return Entry(
-        title=job.title or number,
-        company=job.nome_empresarial,
-        details=figures.joined(" · ", number if job.title else "", *_remarks(job, summary)),
-        situation=situation,
-        tone=tone,
-    )
+    details = figures.joined(" · ", number if job.title else "", *_remarks(job, day))
+    return Entry(job.title or number, job.nome_empresarial, details, situation, tone)
 
 
-def _remarks(job: Job, summary: Summary) -> tuple[str, ...]:
-    ended = figures.moment_within(summary.day, job.finished_at)
+def _remarks(job: Job, day: date) -> tuple[str, ...]:
+    ended = figures.moment_within(day, job.finished_at)
     match job.status:
         case "processed":
             return (f"concluída {ended}".rstrip(), _news(job))
@@ -104,10 +116,10 @@ def _remarks(job: Job, summary: Summary) -> tuple[str, ...]:
         case "processing":
             return ("em andamento",)
         case "queued":
-            return ("na fila", _urgency(job))
+            return ("na fila", _urgency(job.priority))
         case _:
             due = figures.moment(job.date)
-            return (f"agendada para {due}" if due else "agendada", _urgency(job))
+            return (f"agendada para {due}" if due else "agendada", _urgency(job.priority))
 
 
 def _news(job: Job) -> str:
@@ -126,8 +138,9 @@ def _change(difference: Difference) -> str:
     return f"{label} ({' → '.join((*difference.before, *difference.after))})"
 
 
-def _urgency(job: Job) -> str:
-    return f"prioridade {figures.priority(job.priority).lower()}"
+@lru_cache(maxsize=16)
+def _urgency(level: int) -> str:
+    return f"prioridade {figures.priority(level).lower()}"
 
 
 def _unsubscribe(summary: Summary) -> str:
