@@ -16,6 +16,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+from pydantic_core import from_json
 from sqlalchemy import Row
 
 from core import logs
@@ -190,7 +191,7 @@ class Mailer:
             return render(
                 mail.kind,
                 {
-                    **mail.context,
+                    **from_json(mail.context),
                     "stale_days": self._settings.stale_days,
                     "api_url": str(self._settings.api_url),
                     "web_url": str(self._settings.web_url),

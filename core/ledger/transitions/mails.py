@@ -132,7 +132,8 @@ _CLAIM_MAILS = Prepared(
     )
     UPDATE mail SET next_attempt_at = now() + :lease, attempts = attempts + 1
     FROM claimed WHERE mail.id = claimed.id
-    RETURNING mail.id, mail.key, mail.kind, mail.recipient, mail.context, mail.attempts
+    RETURNING mail.id, mail.key, mail.kind, mail.recipient, CAST(mail.context AS text) AS context,
+        mail.attempts
     """,
     limit="bigint",
     lease="interval",
@@ -205,7 +206,8 @@ def claim_mails(
     """Take up to `limit` mails that are to be sent, oldest first, for as long as the lease.
 
     Those in `sent` are marked, as `mark_mails_sent` does, in the same statement. Rows hold id, key,
-    kind, recipient, context and attempts (this one counted).
+    kind, recipient, context (as JSON text, to be read when its mail is written: a whole batch of
+    them would fill the processor's caches) and attempts (this one counted).
     """
     values = {"limit": limit, "lease": lease, "sent": list(sent)}
     claimed = _CLAIM_MAILS.run(connection, values)
