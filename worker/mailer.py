@@ -1,10 +1,11 @@
 """The mailer: `python -m worker mail` sends the ledger's unsent mails. Any number may run at once.
 
-While the server takes a mail, the next one is written. At least once: what the server took is
-marked sent within milliseconds, a few mails together, while the next ones are sent, so only a crash
-between the two sends them again: at most MOST_UNMARKED, each with the same `Message-ID`. A mail
-that the server refuses is put off or given up alone. A server that takes no mail at all counts
-against none: the mails are handed back, and the mailer rests longer and longer.
+While the server takes a mail, the next one is written; while it takes the last of a batch, the next
+batch is claimed. At least once: what the server took is marked sent within milliseconds, a few
+mails together, while the next ones are sent, so only a crash between the two sends them again: at
+most MOST_UNMARKED, each with the same `Message-ID`. A mail that the server refuses is put off or
+given up alone. A server that takes no mail at all counts against none: the mails are handed back,
+and the mailer rests longer and longer.
 """
 
 import random
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 from sqlalchemy import Row
@@ -32,8 +33,10 @@ POLL_SECONDS = 1.0
 BATCH = 50
 # So many mails that the server took are marked sent together, unless the server makes us wait.
 NOTE_MAILS = 8
-# So many are marked while as many are sent, and with these the last two of a batch.
-MOST_UNMARKED = 2 * NOTE_MAILS + 2
+# So many are marked while as many are sent, and with either the last two of a batch.
+MOST_UNMARKED = 2 * (NOTE_MAILS + 2)
+# So many mails of a full batch are still to be written when the next one is claimed.
+CLAIM_AHEAD = 16
 # A claimed mail is begun within these seconds or handed back: then it ends within the lease.
 BEGIN_SECONDS = 30.0
 LEASE = timedelta(seconds=BEGIN_SECONDS + LONGEST_MAIL_SECONDS + 10.0)
@@ -45,6 +48,17 @@ DELAY_GROWTH = 3
 LONGEST_DELAY_SECONDS = 3600.0
 
 log = logs.logger(__name__)
+
+
+class _Batch(NamedTuple):
+    """Mails that were claimed together, and when (monotonic clock)."""
+
+    mails: Sequence[Row[Any]]
+    claimed_at: float
+
+    def since(self) -> dict[int, float]:
+        """Return since when each of them is ours, by its id."""
+        return {mail.id: self.claimed_at for mail in self.mails}
 
 
 class Mailer:
@@ -62,13 +76,13 @@ class Mailer:
         self._presence = Presence("mail")
         self._stopping = threading.Event()
         self._pauses = 0
-        self._claimed_at = 0.0
-        # Of those claimed, whose end is open; what the server took and is not marked yet.
-        self._undecided: set[int] = set()
+        # Since when those are ours whose end is open; what the server took and is not marked yet.
+        self._undecided: dict[int, float] = {}
         self._taken: list[int] = []
-        # Marking waits for the disk, and need not keep the next mails waiting.
-        self._beside = ThreadPoolExecutor(1, "marking")
+        # Marking and claiming wait for the disk, and need not keep the next mails waiting.
+        self._beside = ThreadPoolExecutor(1, "beside")
         self._marking: Future[None] | None = None
+        self._claiming: Future[_Batch] | None = None
 
     def run(self, stopping: threading.Event) -> None:
         """Send until `stopping` is set, whatever goes away and comes back meanwhile.
@@ -92,7 +106,7 @@ class Mailer:
                 self._pause("smtp_server_away", str(exc))
         # Without the database the end is as orderly; `_note` has told what stays unmarked.
         with suppress(*ledger.ERRORS):
-            self._note_taken()
+            self._hand_back()
         self._beside.shutdown()
         self._server.close()
         self._listener.close()
@@ -109,21 +123,32 @@ class Mailer:
     def _send_batch(self) -> bool:
         """Send mails that are due, at most a batch of them, and tell whether there were any.
 
-        The last of them that the server took are marked as the next batch is claimed.
+        The last of them that the server took are marked with those of the next batch, or as it is
+        claimed.
         """
-        self._claimed_at = time.monotonic()
-        with self._engine.begin() as connection:
-            claimed = mails.claim_mails(connection, BATCH, LEASE, self._taken)
-        self._taken = []
-        self._undecided = {mail.id for mail in claimed}
+        claimed = self._next_batch()
         try:
             for mail, refusal in self._server.send(self._written(claimed), self._may_begin):
                 self._decide(mail, refusal)
         finally:
             if self._undecided:
-                self._note_taken()
-                self._release(sorted(self._undecided))
+                self._hand_back()
         return bool(claimed)
+
+    def _next_batch(self) -> Sequence[Row[Any]]:
+        """Return what was claimed while the last batch was sent, or claim some now."""
+        claiming, self._claiming = self._claiming, None
+        batch = claiming.result() if claiming else None
+        if not (batch and batch.mails):
+            batch = self._claim(self._taken)
+            self._taken = []
+        self._undecided = batch.since()
+        return batch.mails
+
+    def _claim(self, taken: Sequence[int] = ()) -> _Batch:
+        claimed_at = time.monotonic()
+        with self._engine.begin() as connection:
+            return _Batch(mails.claim_mails(connection, BATCH, LEASE, taken), claimed_at)
 
     def _written(self, claimed: Sequence[Row[Any]]) -> Iterator[tuple[Row[Any], Sealed]]:
         """Write one mail after the other; what else there is to do is done between them.
@@ -131,6 +156,8 @@ class Mailer:
         Then the server is at work: whatever is raised here would leave its word unheard.
         """
         for mail in claimed:
+            if len(claimed) == BATCH and mail is claimed[-CLAIM_AHEAD]:
+                self._claiming = self._beside.submit(self._claim)
             if len(self._taken) >= NOTE_MAILS:
                 self._note_taken_beside()
             self._heartbeat.beat()
@@ -142,19 +169,31 @@ class Mailer:
                 self._decide(mail, exc)
 
     def _may_begin(self) -> bool:
-        late = time.monotonic() - self._claimed_at > BEGIN_SECONDS
+        claimed_at = next(iter(self._undecided.values()))
+        late = time.monotonic() - claimed_at > BEGIN_SECONDS
         return not (late or self._stopping.is_set())
 
-    def _release(self, ids: list[int]) -> None:
+    def _hand_back(self) -> None:
+        """Have marked what was taken, and hand back what is claimed and not begun.
+
+        The next batch as well: it must not overtake these.
+        """
+        since, self._undecided = self._undecided, {}
+        claiming, self._claiming = self._claiming, None
+        self._note_taken()
+        if claiming:
+            since |= claiming.result().since()
         # Past the lease they may be another mailer's already.
-        if ids and time.monotonic() - self._claimed_at < LEASE.total_seconds():
+        begin = time.monotonic() - LEASE.total_seconds()
+        ids = [mail_id for mail_id, claimed_at in since.items() if claimed_at > begin]
+        if ids:
             with self._engine.begin() as connection:
                 mails.release_mails(connection, ids)
             log.info("mails_handed_back", mails=len(ids))
 
     def _decide(self, mail: Row[Any], error: MailError | RefusedError | None) -> None:
         """Write down that a mail was taken, put it off, or give it up."""
-        self._undecided.remove(mail.id)
+        del self._undecided[mail.id]
         if error is None:
             self._taken.append(mail.id)
             self._pauses = 0

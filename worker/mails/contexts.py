@@ -6,7 +6,6 @@ the field's default, which the mails leave out.
 """
 
 import unicodedata
-from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Annotated, Any

@@ -24,7 +24,8 @@ class Postbox:
     when that is `hangs_up_early`. It breaks the connection over the next sender, too, after a mail
     to one in `leaves_after`, and over those whose number, counted from one, is in
     `hangs_up_at_senders`. What it took is in `received` (recipients) and `message_ids`, in order;
-    while `open_gate` is not set, it does not tell so.
+    while `open_gate` is not set, it does not tell so of mails to those in `held`, or of any mail if
+    that is empty.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Postbox:
         self.senders = 0
         self.open_gate = threading.Event()
         self.open_gate.set()
+        self.held: set[str] = set()
         self.received: list[str] = []
         self.message_ids: list[str] = []
         self.connections: set[Any] = set()
@@ -116,7 +118,8 @@ class Postbox:
             return self.words[recipient]
         self.received.append(recipient)
         self.message_ids.append(message_from_bytes(envelope.content)["Message-ID"])
-        await asyncio.to_thread(self.open_gate.wait, HELD_AT_MOST_SECONDS)
+        if recipient in (self.held or {recipient}):
+            await asyncio.to_thread(self.open_gate.wait, HELD_AT_MOST_SECONDS)
         if recipient in self.leaves_after:
             self._leaves.add(server.transport)
         return "250 2.0.0 OK"

@@ -12,6 +12,7 @@ from tests.waiting import wait_until
 from tests.worker.mailer.postbox import Postbox
 from tests.worker.mailer.rows import StartMailer, logged, queue_mail, row, wait_sent
 from tests.worker.mails.samples import STARTED
+from worker.mailer import BATCH, CLAIM_AHEAD
 
 
 def test_one_row_gives_one_mail(ledger: Engine, inbox: Inbox, start_mailer: StartMailer) -> None:
@@ -33,7 +34,7 @@ def test_one_row_gives_one_mail(ledger: Engine, inbox: Inbox, start_mailer: Star
 def test_mails_go_oldest_first_over_one_connection(
     ledger: Engine, postbox: Postbox, start_mailer: StartMailer
 ) -> None:
-    people = [f"p{number:02}@example.com" for number in range(45)]
+    people = [f"p{number:03}@example.com" for number in range(2 * BATCH + 5)]
     ids = [queue_mail(ledger, person) for person in people]
 
     start_mailer(postbox.port)
@@ -41,6 +42,7 @@ def test_mails_go_oldest_first_over_one_connection(
 
     assert postbox.received == people
     assert len(postbox.connections) == 1
+    assert {row(ledger, mail_id).attempts for mail_id in ids} == {1}
 
 
 def test_two_mailers_send_each_mail_once(
@@ -107,6 +109,31 @@ def test_mailer_told_to_stop_ends_what_it_has_begun_and_hands_back_the_rest(
     rest = [(mail.sent_at, mail.attempts, mail.waits) for mail in mails[begun:]]
     assert rest == [(None, 0, False)] * (4 - begun)
     assert logged(mailer, "mailer_stopped")
+
+
+def test_mailer_told_to_stop_hands_back_the_batch_that_it_claimed_meanwhile(
+    ledger: Engine, postbox: Postbox, start_mailer: StartMailer
+) -> None:
+    people = [f"p{number:03}@example.com" for number in range(BATCH + 10)]
+    last = BATCH - CLAIM_AHEAD + 3
+    postbox.held = {people[last]}
+    postbox.open_gate.clear()
+    ids = [queue_mail(ledger, person) for person in people]
+    mailer = start_mailer(postbox.port)
+    wait_until(lambda: people[last] in postbox.received, because="not begun")
+    wait_until(lambda: row(ledger, ids[-1]).attempts, because="the next batch was not claimed")
+    process = mailer.process()
+    assert process is not None
+
+    process.send_signal(signal.SIGTERM)
+    postbox.open_gate.set()
+    wait_until(lambda: mailer.process() is None, because="the mailer did not stop")
+
+    mails = [row(ledger, mail_id) for mail_id in ids]
+    assert postbox.received == people[: last + 1]
+    assert all(mail.sent_at for mail in mails[: last + 1])
+    rest = {(mail.sent_at, mail.attempts, mail.waits) for mail in mails[last + 1 :]}
+    assert rest == {(None, 0, False)}
 
 
 def test_heartbeat_file_is_touched_by_an_idle_mailer(
