@@ -94,7 +94,7 @@ class Mailer:
         while not stopping.is_set():
             try:
                 self._listener.wait(POLL_SECONDS)
-                while not stopping.is_set() and self._send_batch():
+                while not stopping.is_set() and self._send_due():
                     pass
                 self._heartbeat.beat()
                 self._presence.tell(self._engine)
@@ -120,13 +120,12 @@ class Mailer:
         log.warning(event, error=error, retry_in_seconds=round(seconds, 1))
         self._stopping.wait(seconds)
 
-    def _send_batch(self) -> bool:
-        """Send mails that are due, at most a batch of them, and tell whether there were any.
+    def _send_due(self) -> bool:
+        """Send mails that are due, and tell whether there were any.
 
-        The last of them that the server took are marked with those of the next batch, or as it is
-        claimed.
+        The last of them that the server took are marked as more are claimed.
         """
-        claimed = self._next_batch()
+        claimed = self._claimed_meanwhile() or self._claimed_now()
         try:
             for mail, refusal in self._server.send(self._written(claimed), self._may_begin):
                 self._decide(mail, refusal)
@@ -135,14 +134,18 @@ class Mailer:
                 self._hand_back()
         return bool(claimed)
 
-    def _next_batch(self) -> Sequence[Row[Any]]:
-        """Return what was claimed while the last batch was sent, or claim some now."""
-        claiming, self._claiming = self._claiming, None
-        batch = claiming.result() if claiming else None
-        if not (batch and batch.mails):
-            batch = self._claim(self._taken)
-            self._taken = []
+    def _claimed_now(self) -> Sequence[Row[Any]]:
+        batch = self._claim(self._taken)
+        self._taken = []
         self._undecided = batch.since()
+        return batch.mails
+
+    def _claimed_meanwhile(self) -> Sequence[Row[Any]]:
+        claiming, self._claiming = self._claiming, None
+        if claiming is None:
+            return ()
+        batch = claiming.result()
+        self._undecided |= batch.since()
         return batch.mails
 
     def _claim(self, taken: Sequence[int] = ()) -> _Batch:
@@ -155,9 +158,7 @@ class Mailer:
 
         Then the server is at work: whatever is raised here would leave its word unheard.
         """
-        for mail in claimed:
-            if len(claimed) == BATCH and mail is claimed[-CLAIM_AHEAD]:
-                self._claiming = self._beside.submit(self._claim)
+        for mail in self._one_by_one(claimed):
             if len(self._taken) >= NOTE_MAILS:
                 self._note_taken_beside()
             self._heartbeat.beat()
@@ -167,6 +168,16 @@ class Mailer:
                 yield mail, self._message(mail)
             except (MailError, RefusedError) as exc:
                 self._decide(mail, exc)
+
+    def _one_by_one(self, claimed: Sequence[Row[Any]]) -> Iterator[Row[Any]]:
+        """Yield these mails, then those of each batch that was claimed in time."""
+        while claimed:
+            for mail in claimed:
+                if len(claimed) == BATCH and mail is claimed[-CLAIM_AHEAD]:
+                    self._claiming = self._beside.submit(self._claim)
+                yield mail
+            ready = self._claiming and self._claiming.done() and not self._claiming.exception()
+            claimed = self._claimed_meanwhile() if ready else ()
 
     def _may_begin(self) -> bool:
         claimed_at = next(iter(self._undecided.values()))
