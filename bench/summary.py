@@ -3,6 +3,7 @@
 import smtplib
 import sys
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 
@@ -79,16 +80,16 @@ def _ready_made(scene: Scene) -> list[Sealed]:
 
 def _ours(stage: Stage, scene: Scene, held: list[float], measure: "rounds.Side") -> float:
     stage.far("/reset?delay=0&keep=0")
-    began = time.time()
-    scene.execute(
-        """
-        UPDATE mail SET next_attempt_at = now() WHERE id IN (
-            SELECT id FROM mail WHERE next_attempt_at = 'infinity' LIMIT %s)
-        """,
-        (BATCH,),
-    )
-    began = time.time()
-    scene.execute("NOTIFY ledger_mail")
+    with closing(scene.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE mail SET next_attempt_at = now() WHERE id IN (
+                SELECT id FROM mail WHERE next_attempt_at = 'infinity' LIMIT %s)
+            """,
+            (BATCH,),
+        )
+        began = time.time()
+        cursor.execute("NOTIFY ledger_mail")
     wait_until(lambda: stage.far("/stats")["mails"] >= BATCH, "the batch is sent")
     held.append(measure())
     return float(BATCH / (stage.far("/stats")["last_mail"] - began))
