@@ -192,7 +192,7 @@ class Mailer:
         since, self._undecided = self._undecided, {}
         claiming, self._claiming = self._claiming, None
         self._note_taken()
-        if claiming:
+        if claiming and not claiming.exception():
             since |= claiming.result().since()
         # Past the lease they may be another mailer's already.
         begin = time.monotonic() - LEASE.total_seconds()
