@@ -58,9 +58,9 @@ class Lookups:
         self._settings = settings
         self._presence = Presence("lookups", settings.lookup_slots)
         self._name = self._presence.name
+        self._single = ledger.Kept(settings, "lookups", single=True)
+        # For the transactions of several statements.
         self._whole = ledger.Kept(settings, "lookups")
-        # A claim that a crash of PostgreSQL undoes is made again (ADR 2).
-        self._single = ledger.Kept(settings, "lookups", single=True, durable=False)
         self._heartbeat = Heartbeat(settings.heartbeat_file)
         self._slots = Slots(settings, chain, self._tell_finished)
         self._deliveries: Deliveries | None = None
@@ -208,7 +208,9 @@ class Lookups:
         deliveries.settle(outcome.run_id for outcome in settled)
 
     def _store(self, outcomes: Sequence[Outcome]) -> None:
-        with self._whole.begin() as connection:
+        runs = [self._in_flight[outcome.run_id].run for outcome in outcomes]
+        kept = self._single if all(map(work.ends_alone, runs)) else self._whole
+        with kept.begin() as connection:
             settled = work.settle(connection, outcomes, self._name)
         for outcome in outcomes:
             log.info(

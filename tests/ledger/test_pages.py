@@ -8,7 +8,7 @@ import pytest
 from core.clock import utc_now
 from core.ledger import queries
 from core.ledger.models import Status
-from core.ledger.transitions import pages, people
+from core.ledger.transitions import pages, people, work
 from tests.world import MARIA, World
 
 PAGE = b"<html>comprovante</html>"
@@ -53,6 +53,7 @@ def test_a_page_makes_a_second_run_that_brings_it_to_the_worker_and_ends_the_job
     run_id = republish(world)
     assert world.job(job_id).status == "queued"
     (claimed,) = world.claim(run_id)
+    assert not work.ends_alone(claimed)
     assert (bytes(claimed.page), claimed.attempt) == (PAGE, 1)
     assert world.settle(run_id, Status.PROCESSED)
 

@@ -3,6 +3,7 @@ import uuid
 
 import pytest
 from psycopg2 import DataError, IntegrityError
+from sqlalchemy import text
 
 from core.ledger.models import Status
 from core.ledger.transitions import work
@@ -52,6 +53,29 @@ def test_a_claim_that_a_crash_undid_is_made_again_and_its_outcome_dropped(world:
     assert [run.attempt for run in world.claim(run_id)] == [1]
     assert world.settle(run_id, Status.PROCESSED)
     assert world.mail_kinds(run_id) == ["started", "finished"]
+
+
+def test_a_claim_s_commit_alone_waits_for_no_disk(world: World) -> None:
+    world.add()
+    (run_id,) = world.queue()
+    waits = text("SHOW synchronous_commit")
+    with world.engine.connect() as connection:
+        connection.execute(text("SET synchronous_commit = on"))
+        connection.commit()
+        assert work.claim(connection, [Delivery(run_id, redelivered=False)], W1)
+        assert connection.execute(waits).scalar_one() == "off"
+        connection.commit()
+        assert connection.execute(waits).scalar_one() == "on"
+
+
+def test_what_recurs_does_not_end_alone(world: World) -> None:
+    world.add()
+    world.add(recurrence="FREQ=DAILY")
+    claimed = world.claim(*world.queue())
+    assert sorted((run.recurs, work.ends_alone(run)) for run in claimed) == [
+        (False, True),
+        (True, False),
+    ]
 
 
 def test_a_run_may_be_claimed_before_its_confirm_is_noted(world: World) -> None:

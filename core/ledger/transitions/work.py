@@ -95,7 +95,7 @@ _CLAIM = Prepared(
         ON CONFLICT (key) DO NOTHING
     )
     SELECT run.id AS run_id, run.attempt, run.not_found_count, run.started_at, run.priority,
-           job.id AS job_id, job.cpf_cnpj, job.request_id,
+           job.id AS job_id, job.cpf_cnpj, job.request_id, job.recurrence IS NOT NULL AS recurs,
            CASE WHEN run.page_digest IS NOT NULL THEN (
                SELECT content FROM uploaded_page WHERE uploaded_page.run_id = run.id) END AS page,
            -- There is room at the broker now, which is news only while something waits for it.
@@ -105,7 +105,9 @@ _CLAIM = Prepared(
                    WHERE finished_at IS NULL AND next_attempt_at IS NULL AND status = 'created')
            ) OR EXISTS (SELECT FROM run WHERE next_attempt_at <= now())
            THEN pg_notify('{JOB_CHANNEL}', '') END AS told_job,
-           pg_notify('{MAIL_CHANNEL}', '') AS told_mail
+           pg_notify('{MAIL_CHANNEL}', '') AS told_mail,
+           -- Its commit waits for no disk: a claim that a crash undoes is made again (ADR 2).
+           set_config('synchronous_commit', 'off', true)
     FROM claimed AS run JOIN jobs AS job ON job.id = run.job_id
     ORDER BY run.place
     """,
@@ -217,8 +219,8 @@ def claim(
     A run that has ended, was withdrawn, waits for a later attempt or is held by a live worker is
     not claimed; one that this very worker holds is, since it asks for none that it knows to be at
     work. The first attempt queues the start mail. Rows hold run_id, attempt
-    (this one counted), not_found_count, started_at, priority, job_id, cpf_cnpj, request_id and
-    page: what a person gave to be read instead of asking the sources, or None.
+    (this one counted), not_found_count, started_at, priority, job_id, cpf_cnpj, request_id, recurs
+    and page: what a person gave to be read instead of asking the sources, or None.
     """
     values = {
         "run_ids": _written([delivery.run_id for delivery in deliveries]),
@@ -227,6 +229,14 @@ def claim(
         "lease": WORK_LEASE,
     }
     return _CLAIM.run(connection, values)
+
+
+def ends_alone(run: Row[Any]) -> bool:
+    """Tell of a claimed run whether nothing else is to be written when it is settled.
+
+    Nobody makes a job recurring while it is at work.
+    """
+    return not run.recurs and run.page is None
 
 
 def renew(connection: Connection, run_ids: Sequence[uuid.UUID], worker: str) -> None:
@@ -244,7 +254,8 @@ def release(connection: Connection, run_ids: Sequence[uuid.UUID], worker: str) -
 def settle(connection: Connection, outcomes: Sequence[Outcome], worker: str) -> set[uuid.UUID]:
     """Store how attempts of this worker ended: state, result, end mail, the next occurrence.
 
-    All or nothing. A result tells what changed since the last one of this CNPJ for its owner.
+    All or nothing, on a connection of single statements, too, if each of the runs `ends_alone`. A
+    result tells what changed since the last one of this CNPJ for its owner.
 
     Returns the runs that were settled; another worker took over, or somebody cancelled, the rest.
     """
