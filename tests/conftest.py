@@ -39,22 +39,16 @@ MIGRATION_TIMEOUT_SECONDS = 60
 TEMPLATE = "ledger_template"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def plain_tracebacks() -> None:
-    """Let a logged exception take no half a second (rich draws its local variables)."""
-    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], renderer])
-
-
 @pytest.fixture
 def usual_logging() -> Iterator[None]:
     """Leave the logs as they were, for a test that configures them."""
     root = logging.getLogger()
-    handlers, level, configured = root.handlers[:], root.level, structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    lowest, steps = logs.Logger.lowest, logs.Logger.steps
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.configure(**configured)
+    logs.Logger.lowest, logs.Logger.steps = lowest, steps
     structlog.contextvars.clear_contextvars()
 
 
