@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from core.ledger import connection as ledger
 from core.ledger.prepared import Prepared
@@ -22,6 +24,17 @@ def made(url: str, options: dict[str, Any]) -> Iterator[Engine]:
     ledger.replace_closed(engine)
     yield engine
     engine.dispose()
+
+
+@contextmanager
+def kept(url: str, most: int, timeout_seconds: float = 5) -> Iterator[ledger.Singles]:
+    with made(url, ledger.SINGLE) as engine:
+        yield ledger.Singles(engine, most, timeout_seconds)
+
+
+def kept_pid(singles: ledger.Singles) -> int:
+    with singles.lend() as connection:
+        return int(connection.execute(PID).scalar_one())
 
 
 def pid(engine: Engine) -> int:
@@ -108,3 +121,57 @@ def test_only_an_engine_that_need_not_be_durable_lets_its_commits_wait(
     with engine.connect() as connection:
         assert connection.execute(chosen).scalars().all() == ([] if durable else ["off"])
     engine.dispose()
+
+
+def test_a_kept_connection_is_lent_again_and_replaced_when_the_server_closed_it(
+    database_url: str,
+) -> None:
+    with kept(database_url, 2) as singles, made(database_url, {}) as other:
+        before = kept_pid(singles)
+        assert kept_pid(singles) == before
+        with other.connect() as killer:
+            assert killer.execute(KILL, {"pid": before}).scalar_one()
+        assert kept_pid(singles) != before
+
+
+def test_a_kept_connection_that_is_lost_in_use_is_replaced_at_the_next(database_url: str) -> None:
+    with kept(database_url, 1) as singles, made(database_url, {}) as other:
+        with singles.lend() as connection, other.connect() as killer:
+            lost = connection.execute(PID).scalar_one()
+            assert killer.execute(KILL, {"pid": lost}).scalar_one()
+            with pytest.raises(OperationalError):
+                connection.execute(PID)
+        assert kept_pid(singles) != lost
+
+
+def test_a_kept_connection_comes_back_from_a_refused_statement(database_url: str) -> None:
+    with kept(database_url, 1) as singles:
+        before = kept_pid(singles)
+        with pytest.raises(ProgrammingError), singles.lend() as connection:
+            connection.execute(text("SELECT nothing"))
+        assert kept_pid(singles) == before
+
+
+def test_what_cannot_connect_is_tried_again_at_the_next_use(database_url: str) -> None:
+    url = make_url(database_url)
+    allow = f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS"
+    elsewhere = url.set(database="postgres").render_as_string(hide_password=False)
+    with kept(database_url, 1) as singles, made(elsewhere, ledger.SINGLE) as other:
+        before = kept_pid(singles)
+        with other.connect() as killer:
+            killer.execute(text(f"{allow} false"))
+            assert killer.execute(KILL, {"pid": before}).scalar_one()
+            for _ in range(2):
+                with pytest.raises(OperationalError):
+                    kept_pid(singles)
+            killer.execute(text(f"{allow} true"))
+        assert kept_pid(singles) != before
+
+
+def test_no_more_connections_are_kept_than_were_allowed(database_url: str) -> None:
+    with (
+        kept(database_url, 1, timeout_seconds=0.01) as singles,
+        singles.lend(),
+        pytest.raises(PoolTimeoutError),
+    ):
+        kept_pid(singles)
