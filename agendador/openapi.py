@@ -2,6 +2,7 @@
 
 from apiflask import APIFlask
 
+from agendador.schemas import IdempotencyHeader
 from core import openapi
 from core.openapi import Clue
 
@@ -65,6 +66,4 @@ _CLUES = (
 def complete(app: APIFlask) -> None:
     """Let the document of `app` say so."""
     app.config["INFO"] = {"description": DESCRIPTION}
-    openapi.complete(
-        app, clues=_CLUES, bodies={"/jobs/import": _UPLOAD, "/job/{job_id}/page": _PAGE}
-    )
+    openapi.complete(app, clues=_CLUES, headers={"/jobs": IdempotencyHeader}, bodies=_BODIES)

@@ -1,9 +1,10 @@
 """What the OpenAPI document of a service says beyond its views: errors, examples, links."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from apiflask import APIFlask
+from pydantic import BaseModel
 
 from core.envelope import MESSAGES, Envelope, ErrorEnvelope
 
@@ -24,13 +25,21 @@ class Clue(NamedTuple):
     parameter: str
 
 
-def complete(app: APIFlask, *, clues: Sequence[Clue], bodies: Spec | None = None) -> None:
+def complete(
+    app: APIFlask,
+    *,
+    clues: Sequence[Clue],
+    headers: Mapping[str, type[BaseModel]] | None = None,
+    bodies: Spec | None = None,
+) -> None:
     """Let the document of `app` tell the errors of each call, and the calls that follow from one.
 
-    `bodies` maps paths to the bodies of those `POST` calls whose view reads them by itself.
+    `headers` and `bodies` map paths to those of the `POST` calls whose view reads them by itself.
     """
 
     def process(spec: Spec) -> Spec:
+        for path, model in (headers or {}).items():
+            spec["paths"][path]["post"]["parameters"] = _headers(model)
         for path, body in (bodies or {}).items():
             spec["paths"][path]["post"]["requestBody"] = body
         _document_errors(spec)
@@ -39,6 +48,14 @@ def complete(app: APIFlask, *, clues: Sequence[Clue], bodies: Spec | None = None
         return spec
 
     app.spec_processor(process)  # type: ignore[arg-type]  # ours is made as a dict
+
+
+def _headers(model: type[BaseModel]) -> list[Spec]:
+    schema = model.model_json_schema()
+    return [
+        {"name": name, "in": "header", "required": name in schema.get("required", ()), "schema": of}
+        for name, of in schema["properties"].items()
+    ]
 
 
 def _document_errors(spec: Spec) -> None:

@@ -4,14 +4,15 @@ Every answer is `{"status", "resource", "message", "data"}` and carries `X-Reque
 payload (422) has `errors: {field: [messages]}` too.
 """
 
+import json
 import os
 import re
 import time
 import traceback
-import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
+from secrets import token_hex
 from typing import Any
 
 import structlog
@@ -53,6 +54,14 @@ _REQUESTS = Counter("http_requests", "Requests answered.", ["method", "route", "
 _SECONDS = Histogram("http_request_seconds", "Time to answer a request.", ["method", "route"])
 
 
+class Service(APIFlask):
+    """An app whose views are all plain functions, so that none is asked whether it waits."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is."""
+        return func
+
+
 class Json(DefaultJSONProvider):
     """JSON as it is answered, with accents and in the order of the code, and as it is read."""
 
@@ -65,6 +74,13 @@ class Json(DefaultJSONProvider):
         if isinstance(o, datetime):
             return utc_text(o)
         return DefaultJSONProvider.default(o)
+
+    # `json.dumps` would make an encoder for each answer.
+    _encode = staticmethod(json.JSONEncoder(ensure_ascii=False, default=default).encode)
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        """Write JSON."""
+        return super().dumps(obj, **kwargs) if kwargs else self._encode(obj)
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         """Read JSON; raises ValueError for any that cannot be, however deeply it is nested.
@@ -93,7 +109,7 @@ def create_app(
     `checks` names the dependencies that `/readyz` asks; `on_refused` is told of the field errors
     of every refused payload.
     """
-    app = APIFlask(service, title=title, version="1.0.0", docs_path=None)
+    app = Service(service, title=title, version="1.0.0", docs_path=None)
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         OPENAPI_VERSION="3.1.0",
@@ -148,7 +164,7 @@ def trace_requests(app: APIFlask) -> None:
     @app.before_request
     def begin() -> None:
         given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else token_hex(16)
         g.began = time.perf_counter()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
@@ -156,18 +172,19 @@ def trace_requests(app: APIFlask) -> None:
     @app.after_request
     def end(response: Response) -> Response:
         seconds = time.perf_counter() - g.began
-        route = request.url_rule.rule if request.url_rule else "unknown"
+        method, rule = request.method, request.url_rule
+        route = rule.rule if rule else "unknown"
         response.headers["X-Request-ID"] = g.request_id
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Cache-Control", "no-store")
         # A client may make methods up; each would be a series that is kept for ever.
-        method = request.method if request.method in _METHODS else "other"
-        requests, spent = _figures(method, route, response.status_code)
+        known = method if method in _METHODS else "other"
+        requests, spent = _figures(known, route, response.status_code)
         requests.inc()
         spent.observe(seconds)
         log.info(
             "request",
-            method=request.method,
+            method=method,
             route=route,
             status=response.status_code,
             ms=round(seconds * 1000, 1),

@@ -10,12 +10,13 @@ around a statement costs more than the driver's part.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import psycopg2
 from sqlalchemy import Connection
+
+MakeRow = Callable[[Sequence[Any]], Any]
 
 
 class Prepared:
@@ -40,10 +41,12 @@ class Prepared:
         """
         cursor = connection.connection.cursor()
         try:
-            self._make_known(connection, cursor)
+            known = self._make_known(connection, cursor)
             cursor.execute(self._execute, values)
-            row = _row(tuple(column[0] for column in cursor.description))
-            return [row(*found) for found in cursor.fetchall()]
+            row = known[self._name]
+            if row is None:
+                row = known[self._name] = _row(column[0] for column in cursor.description)
+            return [row(found) for found in cursor.fetchall()]
         except psycopg2.Error as exc:
             if not connection.dialect.is_disconnect(exc, cursor.connection, cursor):  # type: ignore[arg-type]
                 raise
@@ -52,14 +55,16 @@ class Prepared:
         finally:
             cursor.close()
 
-    def _make_known(self, connection: Connection, cursor: Any) -> None:
+    def _make_known(self, connection: Connection, cursor: Any) -> dict[str, MakeRow | None]:
+        """Return what is prepared on the connection, with the kind of its rows where it has run."""
         # Forgotten by SQLAlchemy together with the connection to the server.
-        known = connection.info.setdefault("prepared", set())
+        known: dict[str, MakeRow | None] = connection.info.setdefault("prepared", {})
         if self._name not in known:
             cursor.execute(self._prepare)
-            known.add(self._name)
+            known[self._name] = None
+        return known
 
 
-@lru_cache(maxsize=100)
-def _row(columns: tuple[str, ...]) -> Any:
-    return NamedTuple("Row", [(column, Any) for column in columns])
+def _row(columns: Iterable[str]) -> MakeRow:
+    make: MakeRow = NamedTuple("Row", [(column, Any) for column in columns])._make
+    return make

@@ -67,19 +67,14 @@ _TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended('jobs:' || :cre
 _CREATE = Prepared(
     "create_job",
     f"""
-    WITH made AS (
-        INSERT INTO job (title, description, cpf_cnpj, date, priority, status, recurrence,
-                         next_run_at, creator_id, creator_email, idempotency_key, request_id,
-                         import_id)
-        VALUES (:title, :description, :cpf_cnpj, :date, :priority, 'created', :recurrence,
-                greatest(:date, now()), :creator_id, :creator_email, :idempotency_key, :request_id,
-                :import_id)
-        ON CONFLICT (creator_id, idempotency_key) DO NOTHING
-        RETURNING {_SHOWN}
-    )
-    SELECT {_SHOWN}, CASE WHEN next_run_at <= now() + interval '2 seconds'
-                          THEN pg_notify('{JOB_CHANNEL}', '') END AS told
-    FROM made""",
+    INSERT INTO job (title, description, cpf_cnpj, date, priority, status, recurrence, next_run_at,
+                     creator_id, creator_email, idempotency_key, request_id, import_id)
+    VALUES (:title, :description, :cpf_cnpj, :date, :priority, 'created', :recurrence,
+            greatest(:date, now()), :creator_id, :creator_email, :idempotency_key, :request_id,
+            :import_id)
+    ON CONFLICT (creator_id, idempotency_key) DO NOTHING
+    RETURNING {_SHOWN}, CASE WHEN next_run_at <= now() + interval '2 seconds'
+                             THEN pg_notify('{JOB_CHANNEL}', '') END AS told""",
     **dict.fromkeys(_TEXTS, "text"),
     date="timestamptz",
     priority="int",
