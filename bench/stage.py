@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -115,9 +115,17 @@ class Scene:
 
     @contextmanager
     def process(
-        self, *command: str, env: Mapping[str, str] | None = None, cores: str = ""
+        self,
+        *command: str,
+        env: Mapping[str, str] | None = None,
+        cores: str = "",
+        gently: bool = True,
     ) -> Iterator[psutil.Process]:
-        """Run a process meanwhile, on these cores ("0,1") or on all; its log goes to var/."""
+        """Run a process meanwhile, on these cores ("0,1") or on all; its log goes to var/.
+
+        Unless `gently`, it is killed with all that it started, since what it has to do is done:
+        some take five seconds to stop.
+        """
         pinned = ("taskset", "-c", cores, *command) if cores else command
         log = self.stage.servers.home / "log" / f"{self.database}.log"
         with log.open("ab") as output:
@@ -133,7 +141,7 @@ class Scene:
         try:
             yield psutil.Process(child.pid)
         finally:
-            _end(child)
+            _end(child, gently=gently)
 
     def engine(self) -> Engine:
         """Return an engine for the ledger, as the services make it."""
@@ -206,10 +214,11 @@ def _family(process: psutil.Process) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    child.send_signal(signal.SIGTERM)
-    try:
-        child.wait(15)
-    except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait(5)
+def _end(child: subprocess.Popen[bytes], *, gently: bool) -> None:
+    if gently:
+        child.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(15)
+            return
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait(5)

@@ -95,7 +95,7 @@ def jobs_per_second(stage: Stage, contender: Contender, count: int, delay: float
         stage.far(f"/reset?delay={delay}&keep=0")
         with ExitStack() as running:
             processes = [
-                running.enter_context(scene.process(*command, env=contender.env))
+                running.enter_context(scene.process(*command, env=contender.env, gently=False))
                 for command in contender.commands
             ]
             wait_until(_taken(stage, 1), "the first mail is sent")
