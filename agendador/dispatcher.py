@@ -27,7 +27,7 @@ from core.ledger import connection as ledger
 from core.ledger import queries
 from core.ledger.models import Status
 from core.ledger.presence import Presence
-from core.ledger.transitions import dispatch
+from core.ledger.transitions import dispatch, due
 
 POLL_SECONDS = 1.0
 STRANDED_SECONDS = 0.5
@@ -99,12 +99,10 @@ class Dispatcher:
 
     def _dispatch_due(self) -> bool:
         with self._ledger.begin() as connection:
-            due = dispatch.take_due(
-                connection, self._settings.dispatch_window, self._settings.ageing
-            )
-        self._send(due)
+            runs = due.take_due(connection, self._settings.dispatch_window, self._settings.ageing)
+        self._send(runs)
         # Of fewer nothing is left that has room; what comes meanwhile is told.
-        return len(due) == dispatch.BATCH
+        return len(runs) == due.BATCH
 
     def _look_after_stranded(self) -> None:
         with self._ledger.begin() as connection:

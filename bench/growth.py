@@ -16,7 +16,7 @@ from bench.worker import SLOTS as SHIPPED
 from bench.worker import ours
 from core.ledger import listings, queries
 from core.ledger.listings import Choice
-from core.ledger.transitions import PUBLISH_LEASE, dispatch, mails
+from core.ledger.transitions import PUBLISH_LEASE, due, mails
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 REPEATS = 15
@@ -51,7 +51,7 @@ def run() -> Outcome:
 def _queries() -> dict[str, Query]:
     mine = Choice(creator_id="user7")
     return {
-        "due jobs": lambda c: dispatch.take_due(c, DUE, AGEING),
+        "due jobs": lambda c: due.take_due(c, DUE, AGEING),
         "next moment": lambda c: queries.seconds_to_next_run(c, POLL_SECONDS),
         "one job": lambda c: queries.find_job(c, 8, "user7"),
         "first page": lambda c: listings.list_jobs(c, mine, "-date", PER_PAGE),

@@ -6,9 +6,9 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -170,12 +170,16 @@ class Scene:
 
 
 @contextmanager
-def opened() -> Iterator[Stage]:
-    """Start the servers in a folder of their own and end them afterwards."""
+def opened(*database_settings: str) -> Iterator[Stage]:
+    """Start the servers in a folder of their own and end them afterwards.
+
+    `database_settings` are PostgreSQL's for this stage, each as `name=value`.
+    """
     with homes.throwaway("bench") as home:
         servers = Servers(home, ports.remembered(home, PORTS))
         http, smtp = ports.free(2)
         wanted = servers.programs()
+        wanted["postgres"] = _with_settings(wanted["postgres"], database_settings)
         start_together([wanted[name] for name in ("postgres", "mongo", "epmd", "rabbitmq")])
         far = Program(
             name="far-side",
@@ -188,6 +192,11 @@ def opened() -> Iterator[Stage]:
         stage = Stage(servers, http, smtp)
         stage.prepare()
         yield stage
+
+
+def _with_settings(server: Program, settings: Iterable[str]) -> Program:
+    options = (part for setting in settings for part in ("-c", setting))
+    return replace(server, command=(*server.command, *options))
 
 
 def wait_until(ready: Callable[[], bool], what: str, seconds: float = TIMEOUT_SECONDS) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, Row, create_engine, text
 
 from core.clock import utc_now
 from core.ledger.models import Base, Status
-from core.ledger.transitions import dispatch, people, work
+from core.ledger.transitions import dispatch, due, people, work
 from core.ledger.transitions.people import NewJob
 from core.ledger.transitions.work import COMPANY_FIELDS, Delivery, Outcome
 
@@ -51,7 +51,7 @@ class World:
 
     def take_due(self, window: int = WINDOW, ageing: timedelta = AGEING) -> Sequence[Row[Any]]:
         with self.engine.begin() as connection:
-            return dispatch.take_due(connection, window, ageing)
+            return due.take_due(connection, window, ageing)
 
     def take_stranded(self, limit: int = 500, ageing: timedelta = AGEING) -> Sequence[Row[Any]]:
         with self.engine.begin() as connection:

@@ -8,7 +8,7 @@ import pika
 from sqlalchemy import Engine, func, select, text
 
 from core.ledger.models import Base, Status
-from core.ledger.transitions import dispatch, work
+from core.ledger.transitions import dispatch, due, work
 from core.ledger.transitions.work import COMPANY_FIELDS, Delivery, Outcome
 from tests.clients import Broker
 from tests.people import cnpj
@@ -48,7 +48,7 @@ def queue(ledger: Engine, job_id: int) -> uuid.UUID:
     make_due(ledger, job_id)
     with ledger.begin() as connection:
         runs: dict[int, uuid.UUID] = {
-            row.id: row.run_id for row in dispatch.take_due(connection, 100, AGEING)
+            row.id: row.run_id for row in due.take_due(connection, 100, AGEING)
         }
         dispatch.mark_queued(connection, list(runs.values()))
     return runs[job_id]

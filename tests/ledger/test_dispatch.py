@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from core.ledger import queries
 from core.ledger.models import Status
-from core.ledger.transitions import dispatch, work
+from core.ledger.transitions import dispatch, due, work
 from tests.world import AGEING, World
 
 
@@ -54,8 +54,8 @@ def test_two_dispatchers_at_the_same_moment_take_disjoint_runs(world: World) -> 
     ids = {world.add() for _ in range(30)}
     first, second = world.engine.connect(), world.engine.connect()
     with first, second, first.begin(), second.begin():
-        ours = {run.id for run in dispatch.take_due(first, 10, AGEING)}
-        theirs = {run.id for run in dispatch.take_due(second, 10, AGEING)}
+        ours = {run.id for run in due.take_due(first, 10, AGEING)}
+        theirs = {run.id for run in due.take_due(second, 10, AGEING)}
     assert len(ours) == len(theirs) == 10
     assert not ours & theirs
     rest = {run.id for run in world.take_due(1000)}
@@ -65,7 +65,7 @@ def test_two_dispatchers_at_the_same_moment_take_disjoint_runs(world: World) -> 
 def test_what_a_dispatcher_rolls_back_is_taken_by_another(world: World) -> None:
     world.add()
     with world.engine.connect() as connection:
-        assert len(dispatch.take_due(connection, 10, AGEING)) == 1
+        assert len(due.take_due(connection, 10, AGEING)) == 1
         connection.rollback()
     assert len(world.take_due()) == 1
 
@@ -75,7 +75,7 @@ def test_a_run_that_a_crash_undid_is_made_anew_and_its_message_asks_for_nothing(
 ) -> None:
     job_id = world.add()
     with world.engine.connect() as connection:
-        (lost,) = dispatch.take_due(connection, 10, AGEING)
+        (lost,) = due.take_due(connection, 10, AGEING)
         connection.rollback()
     world.mark_queued(lost.run_id)
     assert world.claim(lost.run_id) == []

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import text
 
 from core.ledger.models import Status
-from core.ledger.transitions import dispatch, mails, pages, preferences
+from core.ledger.transitions import due, mails, pages, preferences
 from core.ledger.transitions.leaving import end_all
 from tests.waiting import wait_until
 from tests.world import AGEING, MARIA, WINDOW, World
@@ -132,7 +132,7 @@ def test_a_run_that_the_dispatcher_makes_at_that_moment_is_cancelled_too(world: 
     job_id = world.add()
     leaving = threading.Thread(target=leave, args=(world,))
     with world.engine.begin() as dispatcher:
-        dispatch.take_due(dispatcher, WINDOW, AGEING)
+        due.take_due(dispatcher, WINDOW, AGEING)
         leaving.start()
         wait_until(lambda: _waits_for_a_lock(world), because="nobody waits for the dispatcher")
     leaving.join()

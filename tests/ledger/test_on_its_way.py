@@ -6,7 +6,7 @@ import pytest
 
 from core.clock import SAO_PAULO
 from core.ledger.models import Status
-from core.ledger.transitions import dispatch, leaving, mails, people
+from core.ledger.transitions import dispatch, due, leaving, mails, people
 from core.ledger.transitions.people import JobUnderWayError
 from cronjob import summary
 from tests.world import MARIA, World
@@ -67,7 +67,7 @@ def test_a_crowd_on_its_way_leaves_the_turn_to_another_user(world: World) -> Non
     crowd(world, "ana", 500)
     assert {run.creator_id for run in world.take_due(1_000)} == {"ana"}
     crowd(world, "bia", 200)
-    half = dispatch.BATCH // 2
+    half = due.BATCH // 2
     users = [run.creator_id for run in world.take_due(1_000)]
     assert users == ["bia"] * half + ["ana"] * half
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, create_engine, text
 from core.clock import utc_now
 from core.ledger import queries
 from core.ledger.models import Status
-from core.ledger.transitions import dispatch, mails, people, work
+from core.ledger.transitions import dispatch, due, mails, people, work
 from core.ledger.transitions.work import Delivery, Outcome
 from tests.world import AGEING, company
 
@@ -130,7 +130,7 @@ def of_run(function: Callable[..., Any], *rest: Any) -> Callable[[Connection], o
 HOT: dict[str, Callable[[Connection], object]] = {
     "when is the next run": lambda c: queries.seconds_to_next_run(c, 1.0),
     "is any past its lease": queries.count_unclaimed_past_lease,
-    "take what is due": lambda c: dispatch.take_due(c, 100, AGEING),
+    "take what is due": lambda c: due.take_due(c, 100, AGEING),
     "take what is stranded": lambda c: dispatch.take_stranded(c, 100, AGEING),
     "note the confirms": of_run(dispatch.mark_queued),
     "hand back": of_run(dispatch.hand_back_unpublished, timedelta(0)),
@@ -169,8 +169,8 @@ def test_the_next_of_a_crowd_are_found_by_index(connection: Connection) -> None:
         connection.execute(text("ANALYZE job"))
         # As on the dispatcher's own connection.
         connection.execute(text("SET LOCAL enable_bitmapscan = off"))
-        assert long_scans(connection, lambda c: dispatch.take_due(c, 10_000, AGEING)) == []
-        assert len(dispatch.take_due(connection, 10_000, AGEING)) == dispatch.BATCH
+        assert long_scans(connection, lambda c: due.take_due(c, 10_000, AGEING)) == []
+        assert len(due.take_due(connection, 10_000, AGEING)) == due.BATCH
     finally:
         inside.rollback()
 

@@ -1,10 +1,10 @@
 """Every change of state of a job, a run or a mail is one function here, and nowhere else.
 
-`people` holds what people do with jobs, `leaving` how all of a person's end, `dispatch` what the
-dispatcher does, `work` what the worker does, `sources` what it tells of its sources, `workers` that
-it is there, `mails` what the mailer and the cronjob do. A function takes a connection inside the
-caller's transaction. Rows are always locked in the same order, jobs (by id) before their runs, so
-that transactions wait for one another and never deadlock.
+`people` holds what people do with jobs, `leaving` how all of a person's end, `due` whose turn it
+is, `dispatch` what else the dispatcher does, `work` what the worker does, `sources` what it tells
+of its sources, `workers` that it is there, `mails` what the mailer and the cronjob do. A function
+takes a connection inside the caller's transaction. Rows are always locked in the same order, jobs
+(by id) before their runs, so that transactions wait for one another and never deadlock.
 """
 
 from datetime import timedelta

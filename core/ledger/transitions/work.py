@@ -78,26 +78,29 @@ _CLAIM = Prepared(
                   asked.redelivered OR run.lease_until <= now() OR run.worker = :worker
               ELSE run.status IN ('created', 'queued') AND run.next_attempt_at IS NULL
               END
-        RETURNING run.*, asked.place
-    ), jobs AS (
+        RETURNING run.id, job_id, attempt, not_found_count, started_at, priority, page_digest,
+                  scheduled_for, place
+    ), begun AS (
         UPDATE job SET status = 'processing', next_run_at = nullif(next_run_at, scheduled_for)
-        FROM claimed WHERE job.id = claimed.job_id
-        RETURNING job.*
+        FROM claimed AS run WHERE job.id = run.job_id
+        RETURNING run.id AS run_id, run.attempt, run.not_found_count, run.started_at,
+                  run.priority AS level, run.page_digest, run.place,
+                  job.id AS job_id, job.title, job.cpf_cnpj, job.priority, job.date,
+                  job.creator_email, job.request_id, job.recurrence
     ), mails AS (
         INSERT INTO mail (key, kind, recipient, context)
-        SELECT 'run:' || run.id || ':' || 'started', 'started', job.creator_email,
+        SELECT 'run:' || run_id || ':' || 'started', 'started', creator_email,
                jsonb_build_object(
-                   'job_id', job.id, 'run_id', run.id, 'title', job.title,
-                   'cpf_cnpj', job.cpf_cnpj, 'priority', job.priority, 'date', job.date,
-                   'started_at', run.started_at)
-        FROM claimed AS run JOIN jobs AS job ON job.id = run.job_id
-        WHERE run.attempt = 1 ORDER BY run.place
+                   'job_id', job_id, 'run_id', run_id, 'title', title, 'cpf_cnpj', cpf_cnpj,
+                   'priority', priority, 'date', date, 'started_at', started_at)
+        FROM begun WHERE attempt = 1 ORDER BY place
         ON CONFLICT (key) DO NOTHING
     )
-    SELECT run.id AS run_id, run.attempt, run.not_found_count, run.started_at, run.priority,
-           job.id AS job_id, job.cpf_cnpj, job.request_id, job.recurrence IS NOT NULL AS recurs,
-           CASE WHEN run.page_digest IS NOT NULL THEN (
-               SELECT content FROM uploaded_page WHERE uploaded_page.run_id = run.id) END AS page,
+    SELECT run_id, attempt, not_found_count, started_at, level AS priority, job_id, cpf_cnpj,
+           request_id, recurrence IS NOT NULL AS recurs,
+           CASE WHEN page_digest IS NOT NULL THEN (
+               SELECT content FROM uploaded_page WHERE uploaded_page.run_id = begun.run_id
+           ) END AS page,
            -- There is room at the broker now, which is news only while something waits for it.
            CASE WHEN EXISTS (
                SELECT FROM job WHERE next_run_at <= now() AND id NOT IN (
@@ -108,8 +111,7 @@ _CLAIM = Prepared(
            pg_notify('{MAIL_CHANNEL}', '') AS told_mail,
            -- Its commit waits for no disk: a claim that a crash undoes is made again (ADR 2).
            set_config('synchronous_commit', 'off', true)
-    FROM claimed AS run JOIN jobs AS job ON job.id = run.job_id
-    ORDER BY run.place
+    FROM begun ORDER BY place
     """,
     run_ids="uuid[]",
     redelivered="boolean[]",

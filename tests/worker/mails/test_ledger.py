@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 
 from core.ledger.models import Status
-from core.ledger.transitions import dispatch, people, work
+from core.ledger.transitions import dispatch, due, people, work
 from core.ledger.transitions.mails import queue_summaries
 from core.ledger.transitions.work import Delivery, Outcome
 from tests.worker.mails.samples import COMPANY, mail, plain
@@ -39,7 +39,7 @@ def begin_run(ledger: Engine, title: str) -> uuid.UUID:
             creator_email="ana@example.com",
         )
         people.create_job(connection, new)
-        (run,) = dispatch.take_due(connection, 10, AGEING)
+        (run,) = due.take_due(connection, 10, AGEING)
         dispatch.mark_queued(connection, [run.run_id])
         work.claim(connection, [Delivery(run.run_id, redelivered=False)], WORKER)
     run_id: uuid.UUID = run.run_id
