@@ -10,6 +10,12 @@ from core.ledger.transitions import dispatch, due, work
 from tests.world import AGEING, World
 
 
+@pytest.fixture(autouse=True, params=[due.FEW, 0], ids=["few", "many"])
+def _taken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a few jobs be taken as a few, and as they are among many."""
+    monkeypatch.setattr(due, "FEW", request.param)
+
+
 def test_the_highest_priority_is_first_and_equals_come_as_they_came(world: World) -> None:
     ids = [world.add(priority=priority) for priority in (0, 5, 3, 5, 0, 3)]
     order = [run.id for run in world.take_due()]
