@@ -182,7 +182,10 @@ class Lookups:
     def _give_up_hung(self) -> None:
         """End attempts that take too long, as failed, and give each slot another thread."""
         now = time.monotonic()
-        for run in [held.run for held in self._in_flight.values() if held.deadline <= now]:
+        # These have ended, and only the database keeps them waiting.
+        ended = {outcome.run_id for outcome in self._unsettled}
+        late = [held.run for held in self._in_flight.values() if held.deadline <= now]
+        for run in [run for run in late if run.run_id not in ended]:
             log.error("attempt_hangs", run_id=str(run.run_id), attempt=run.attempt)
             self._in_flight[run.run_id] = _Held(run, math.inf)
             self._hung.add((run.run_id, run.attempt))

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -559,6 +560,39 @@ def test_a_database_that_goes_away_while_pages_are_fetched_costs_nothing(
         assert office.world.mail_kinds(run_id) == ["started", "finished"]
     assert len(asked(registry)) == 8
     wait_until(office.is_quiet)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A source that answers when its gate is opened."""
+
+    gate: threading.Event
+
+    def lookup(self, cnpj: str) -> tuple[Company, str]:
+        self.gate.wait(LONG)
+        return Company(cnpj=cnpj), "held"
+
+
+def test_an_attempt_that_ended_while_the_database_is_away_does_not_hang_however_long_that_takes(
+    office: Office,
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+    read_logs: Callable[[], str],
+) -> None:
+    monkeypatch.setattr(lookups, "SPARE_SECONDS", 2.0)
+    gate = threading.Event()
+    start(chain=Held(gate), timeout=0.1, max_attempts=1)
+    (run_id,) = office.publish(cnpj(1))
+    office.wait(run_id, "processing")
+    cut_off(office.world.engine)
+    gate.set()
+    time.sleep(2.5)
+    let_in(office.world.engine)
+    office.wait(run_id, "processed")
+    assert office.world.mail_kinds(run_id) == ["started", "finished"]
+    wait_until(office.is_quiet)
+    assert depth(office.broker, "job_created_dlq") == 0
+    assert "attempt_hangs" not in read_logs()
 
 
 def test_a_queue_that_is_deleted_and_made_again_is_consumed_again(
