@@ -53,6 +53,7 @@ class Dispatcher:
         self._heartbeat = Heartbeat(settings.heartbeat_file)
         self._presence = Presence("dispatch")
         self._stranded_at = 0.0
+        self._took_at = time.monotonic()
 
     def run(self, stopping: threading.Event) -> None:
         """Dispatch until `stopping` is set, whatever goes away and comes back meanwhile."""
@@ -77,8 +78,10 @@ class Dispatcher:
         log.info("dispatcher_stopped")
 
     def _seconds_to_next(self) -> float:
+        # What has become due since the last look is to be taken, not to be waited past.
+        since = time.monotonic() - self._took_at
         with self._ledger.begin() as connection:
-            return queries.seconds_to_next_run(connection, POLL_SECONDS)
+            return queries.seconds_to_next_run(connection, POLL_SECONDS, since)
 
     def _turn(self) -> bool:
         """Publish what there is to publish now and tell whether there may be more at once."""
@@ -98,8 +101,10 @@ class Dispatcher:
             self._stranded_at = time.monotonic() + STRANDED_SECONDS
 
     def _dispatch_due(self) -> bool:
+        began = time.monotonic()
         with self._ledger.begin() as connection:
             runs = due.take_due(connection, self._settings.dispatch_window, self._settings.ageing)
+        self._took_at = began
         self._send(runs)
         # Of fewer nothing is left that has room; what comes meanwhile is told.
         return len(runs) == due.BATCH

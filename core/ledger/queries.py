@@ -31,13 +31,15 @@ _NEXT_RUN = Prepared(
     "next_run",
     """
     SELECT extract(epoch FROM least(
-        (SELECT min(next_run_at) FROM job WHERE status = 'created' AND next_run_at > now()),
-        (SELECT min(next_attempt_at) FROM run WHERE next_attempt_at > now()),
+        (SELECT min(next_run_at) FROM job
+         WHERE status = 'created' AND next_run_at > now() - :since),
+        (SELECT min(next_attempt_at) FROM run WHERE next_attempt_at > now() - :since),
         (SELECT min(lease_until) FROM run
          WHERE finished_at IS NULL AND next_attempt_at IS NULL AND lease_until > now()),
         now() + :longest
     ) - now()) AS seconds""",
     longest="interval",
+    since="interval",
 )
 
 _UNCLAIMED_PAST_LEASE = text("""
@@ -88,9 +90,14 @@ _WORKERS = text("""
 """)
 
 
-def seconds_to_next_run(connection: Connection, longest: float) -> float:
-    """Return the seconds until a job or an attempt is due or a lease ends, `longest` at most."""
-    (row,) = _NEXT_RUN.run(connection, {"longest": timedelta(seconds=longest)})
+def seconds_to_next_run(connection: Connection, longest: float, since: float = 0.0) -> float:
+    """Return the seconds until a job or an attempt is due or a lease ends, `longest` at most.
+
+    They are negative for what has become due in the last `since` seconds; what has before is no
+    reason to wait.
+    """
+    values = {"longest": timedelta(seconds=longest), "since": timedelta(seconds=since)}
+    (row,) = _NEXT_RUN.run(connection, values)
     return float(row.seconds)
 
 

@@ -160,6 +160,22 @@ def test_a_job_of_the_future_leaves_within_a_second_of_its_time_and_not_before(
         assert 0 <= (run.created - date).total_seconds() < 1
 
 
+def test_a_job_that_becomes_due_while_the_dispatcher_rests_leaves_right_after(
+    world: World, declared_broker: Broker, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "POLL_SECONDS", 5.0)
+    monkeypatch.setattr(dispatcher, "REST_SECONDS", 0.4)
+    start()
+    # So far ahead that nobody is told when they are made.
+    first = world.now() + timedelta(seconds=2.5)
+    second = first + timedelta(seconds=0.2)
+    world.add(date=first)
+    job_id = world.add(date=second)
+    published(declared_broker, 2)
+    (run,) = world.runs(job_id)
+    assert (run.created - second).total_seconds() < 3
+
+
 def test_a_job_that_is_brought_forward_leaves_at_once(
     world: World, declared_broker: Broker, start: Start
 ) -> None:

@@ -431,9 +431,9 @@ def test_stranded_runs_are_published_by_priority(world: World) -> None:
     assert [run.id for run in world.take_stranded()] == [ids[1], ids[2], ids[0]]
 
 
-def seconds_to_next(world: World) -> float:
+def seconds_to_next(world: World, since: float = 0.0) -> float:
     with world.engine.connect() as connection:
-        return queries.seconds_to_next_run(connection, 7200)
+        return queries.seconds_to_next_run(connection, 7200, since)
 
 
 def test_the_time_to_the_next_run_is_told(world: World) -> None:
@@ -446,8 +446,9 @@ def test_the_time_to_the_next_run_is_told(world: World) -> None:
     world.settle(run_id, Status.QUEUED, retry_in=40)
     assert 30 < seconds_to_next(world) <= 40
     world.end_pauses()
-    # What is due already is no reason to wait.
+    # What is due already is no reason to wait, unless nobody has looked since.
     assert 3500 < seconds_to_next(world) <= 3600
+    assert -10 < seconds_to_next(world, since=10) <= 0
 
 
 def test_queued_runs_are_counted_only_when_one_is_past_its_lease(world: World) -> None:
