@@ -31,7 +31,7 @@ ROWS = (
     SELECT 'x', '', lpad((n % 500)::text, 14, '0'), now() - n * interval '1 minute', n % 6,
            CASE WHEN n <= :unfinished THEN 'created' ELSE 'processed' END,
            'user' || n % 50, 'a@b.example', 'key' || n, '',
-           CASE WHEN n <= :unfinished THEN now() - interval '1 minute' END
+           CASE WHEN n <= :unfinished THEN now() - n * interval '1 minute' END
     FROM generate_series(1, :many) AS n""",
     """
     INSERT INTO run (id, job_id, scheduled_for, priority, status, attempt, lease_until, worker,
@@ -114,7 +114,8 @@ def claim(connection: Connection) -> object:
 
 
 def queue_summaries(connection: Connection) -> object:
-    since: datetime = utc_now() - timedelta(hours=2)
+    # An hour of some jobs whose run is still to be made, and of some that have had theirs.
+    since: datetime = utc_now() - timedelta(minutes=UNFINISHED + 20)
     return mails.queue_summaries(connection, date(2026, 1, 1), since, since + timedelta(hours=1))
 
 

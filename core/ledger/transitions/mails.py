@@ -62,7 +62,7 @@ _SUMMARIES = text(f"""
               -- The run of one that is on its way to the broker counts already.
               AND (id, next_run_at) NOT IN (
                 SELECT job_id, scheduled_for FROM run
-                WHERE status = 'created' AND next_attempt_at IS NULL)
+                WHERE finished_at IS NULL AND next_attempt_at IS NULL AND status = 'created')
         ) AS occasion
         JOIN job ON job.id = occasion.job_id
         LEFT JOIN run ON run.id = occasion.run_id
