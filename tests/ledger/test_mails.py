@@ -125,3 +125,9 @@ def test_a_released_mail_is_claimed_at_once_and_uncounted(world: World) -> None:
     note(world, mails.release_mails, [first.id, second.id])
     (again,) = claim(world)
     assert (again.id, again.attempts) == (first.id, 1)
+
+
+def test_released_mails_are_not_overtaken_by_those_that_were_queued_later(world: World) -> None:
+    queue(world, 5)
+    note(world, mails.release_mails, [mail.id for mail in claim(world, 2)])
+    assert keys(claim(world, 3)) == ["k1", "k2", "k3"]

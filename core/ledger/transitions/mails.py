@@ -152,8 +152,9 @@ _RETRY = text("""
 
 _FAILED = text("UPDATE mail SET failed_at = now(), last_error = :error WHERE id = :id")
 
+# Before all that was queued later: of a run whose start mail comes back the end mail may wait.
 _RELEASE = text("""
-    UPDATE mail SET next_attempt_at = now(), attempts = attempts - 1
+    UPDATE mail SET next_attempt_at = created, attempts = attempts - 1
     WHERE id = ANY(:ids) AND sent_at IS NULL AND failed_at IS NULL
 """)
 
@@ -230,7 +231,7 @@ def mark_mail_failed(connection: Connection, mail_id: int, error: str) -> None:
 
 
 def release_mails(connection: Connection, mail_ids: Sequence[int]) -> None:
-    """Hand claimed mails back untried, to be claimed again at once."""
+    """Hand claimed mails back untried, to be claimed again at once and in their order."""
     connection.execute(_RELEASE, {"ids": list(mail_ids)})
 
 
