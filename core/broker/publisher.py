@@ -175,8 +175,8 @@ class Publisher:
         try:
             loop.run()
         finally:
-            self._channel = None
             with self._lock:
+                self._channel = None
                 self._loop = None
             loop.close()
 
