@@ -16,6 +16,11 @@ depends_on = None
 def upgrade() -> None:
     op.drop_index("run_unfinished", table_name="run")
     op.drop_index("run_outstanding", table_name="run")
+    # Every end has told its moment; were there one that had not, it must not keep the rest back.
+    op.execute(
+        "UPDATE run SET finished_at = coalesce(started_at, scheduled_for)"
+        " WHERE finished_at IS NULL AND status NOT IN ('created', 'queued', 'processing')"
+    )
     op.create_check_constraint(
         "run_finished",
         "run",
