@@ -79,6 +79,16 @@ class SharedLoop(SelectorIOServicesAdapter):  # type: ignore[misc]
         """Have the loop call this whenever there is something to read."""
         super().set_reader(fd, self._guarded(on_readable))
 
+    def remove_reader(self, fd: int) -> bool:
+        """Look no longer whether there is something to read, as after a write that failed.
+
+        The loop may be about to handle just that, while another thread writes: it does this itself.
+        """
+        if not self._at_once:
+            return bool(super().remove_reader(fd))
+        self.add_callback_threadsafe(lambda: super(SharedLoop, self).remove_reader(fd))
+        return True
+
     def set_writer(self, fd: int, on_writable: Callable[[], None]) -> None:
         """Have the loop call this whenever there is room, until all is written."""
         self._is_written = False
