@@ -64,7 +64,9 @@ _MARK_QUEUED = Prepared(
 )
 
 # Leases are no change of state: a run that another transaction holds is being moved on, so these
-# pass it over. They would have to lock its job first to wait for it.
+# pass it over. They would have to lock its job first to wait for it. (PostgreSQL waits in spite of
+# SKIP LOCKED for the successor of a version whose change was committed this very moment: a deadlock
+# is possible, though rare; whoever it ends tries again.)
 _HAND_BACK_UNPUBLISHED = text("""
     UPDATE run SET lease_until = now() + :delay
     WHERE id IN (

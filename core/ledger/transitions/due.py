@@ -163,8 +163,7 @@ _TAKE_DUE = Prepared(
             WHERE next_attempt_at <= now() ORDER BY next_attempt_at LIMIT :ahead
         ) AS run JOIN job ON job.id = run.job_id
     ), levelled AS (
-        SELECT *, {_RISEN} AS level
-        FROM waiting
+        SELECT *, {_RISEN} AS level FROM waiting
     ), share AS (
         SELECT level, creator_id, sum(runs)::int AS runs FROM held GROUP BY level, creator_id
     ), candidate AS (
